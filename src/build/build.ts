@@ -1,0 +1,151 @@
+/** Builds a plan: keys, what is missing, its record; and says in the end what ran and what was reused. */
+import type { Digest } from '../kit/digest.ts';
+import type { BuildEvent, EventSink, Plan, SnapshotId, Step, StepFailure, StepId } from '../plan/index.ts';
+import { type InputFacts, type StepRecord, inputsOfKey, lastInputs, recordBuild } from '../store/builds.ts';
+import { newId, withLock } from '../store/runs.ts';
+import { touchSnapshots } from '../store/snapshots.ts';
+import type { Store } from '../store/store.ts';
+import type { StepTask, Worker } from '../workers/worker.ts';
+import { type KeyedStep, identifySources } from './keys.ts';
+import { openLogs } from './logs.ts';
+import { reasonOf } from './reasons.ts';
+import { type Schedule, type StepReport, runSchedule } from './scheduler.ts';
+
+export interface PlanBuildRequest {
+  store: Store;
+  worker: Worker;
+  plan: Plan;
+  /** What the plan was made from; a build's record goes under this name. */
+  buildFile: string;
+  jobs: number;
+  limits: StepTask['limits'];
+  timeoutMs?: number | undefined;
+  signal: AbortSignal;
+  onEvent: EventSink;
+  /** A build of its own (false: it evaluates a build file for another one, and tells only of trouble). */
+  isMain: boolean;
+  /** Something of the result is read afterwards: keep it from being pruned. */
+  holdsResult: boolean;
+  /** What is done with the result, before the build is called done. */
+  conclude?: (result: SnapshotId) => Promise<{ digest?: Digest; tags: readonly string[] }>;
+}
+
+export type PlanBuildResult =
+  | { outcome: 'done'; result: SnapshotId; ran: number; reused: number; savedMs: number }
+  | { outcome: 'failed'; step: Pick<Step, 'id' | 'stage' | 'title'>; failure: StepFailure }
+  | { outcome: 'interrupted' };
+
+export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildResult> {
+  const { store, worker, plan, signal, buildFile } = request;
+  const buildId = newId();
+  const startedMs = Date.now();
+  const slots = slotsOf(plan);
+  using logs = openLogs(store, buildId);
+  const onEvent = (event: BuildEvent) => {
+    logs.onEvent(event);
+    if (request.isMain || isTrouble(event, plan)) request.onEvent(event);
+  };
+  announce(plan, buildId, onEvent);
+
+  const reasonFor = ({ step, facts }: KeyedStep) =>
+    reasonOf(lastInputs(store, buildFile, slots.get(step.id) as string, startedMs), facts, step.noCache ?? false);
+  let schedule: Schedule = { reports: new Map(), result: undefined, outcome: 'failed' };
+  let concluded: { digest?: Digest; tags: readonly string[] } = { tags: [] };
+  try {
+    const identities = await identifySources(plan, worker);
+    schedule = await runSchedule({
+      plan,
+      worker,
+      identities,
+      jobs: request.jobs,
+      limits: request.limits,
+      timeoutMs: request.timeoutMs,
+      signal,
+      onEvent,
+      reasonFor,
+      withKeyLock: (key, onWait, body) => withLock(store, key, { onWait, signal }, body),
+      tailOf: logs.tailOf,
+      holdsResult: request.holdsResult,
+    });
+    if (schedule.result !== undefined && request.conclude) concluded = await request.conclude(schedule.result);
+  } catch (error) {
+    if (!signal.aborted) {
+      schedule = { ...schedule, outcome: 'failed' };
+      throw error;
+    }
+    schedule = { ...schedule, outcome: 'interrupted' };
+  } finally {
+    const steps = plan.steps.flatMap((step) => stepRecord(store, step, slots, schedule.reports.get(step.id)));
+    recordBuild(store, { id: buildId, buildFile, startedMs, endedMs: Date.now(), outcome: schedule.outcome, steps });
+    touchSnapshots(store.db, [...schedule.reports.values()].flatMap(({ snapshot }) => snapshot ?? []));
+    const totals = totalsOf(schedule);
+    onEvent({
+      type: 'build-done',
+      at: Date.now(),
+      outcome: schedule.outcome,
+      ...totals,
+      durationMs: Date.now() - startedMs,
+      ...(concluded.digest && { digest: concluded.digest }),
+      tags: concluded.tags,
+    });
+  }
+  if (schedule.outcome === 'interrupted') return { outcome: 'interrupted' };
+  if (schedule.result === undefined) return failureOf(schedule);
+  return { outcome: 'done', result: schedule.result, ...totalsOf(schedule) };
+}
+
+/** While another plan is evaluated for its build file, only failing steps are told. */
+function isTrouble(event: BuildEvent, plan: Plan): boolean {
+  if (event.type === 'step-failed' || event.type === 'warning') return true;
+  return event.type === 'step-planned' && plan.steps.some(({ id }) => id === event.step);
+}
+
+function announce(plan: Plan, buildId: string, onEvent: EventSink): void {
+  const at = Date.now();
+  onEvent({ type: 'build-started', at, buildId, steps: plan.steps.filter(({ internal }) => !internal).length });
+  for (const { id, stage, title, internal } of plan.steps) {
+    onEvent({ type: 'step-planned', at, step: id, stage, title, internal: internal ?? false });
+  }
+}
+
+/** The n-th step of a stage is the same step in another build, whatever it does there. */
+export function slotsOf(plan: Plan): Map<StepId, string> {
+  const counts = new Map<string, number>();
+  return new Map(
+    plan.steps.map(({ id, stage, internal }) => {
+      const kind = `${stage}${internal ? ' (inputs)' : ''}`;
+      const count = (counts.get(kind) ?? 0) + 1;
+      counts.set(kind, count);
+      return [id, `${kind} ${count}`];
+    }),
+  );
+}
+
+function stepRecord(store: Store, step: Step, slots: Map<StepId, string>, report: StepReport | undefined): StepRecord[] {
+  if (report === undefined) return [];
+  const { keyed, state, reason, durationMs, snapshot, workspace } = report;
+  const { id, stage, title, internal } = step;
+  // Found by its definition: the facts of its content are those of the time when it ran.
+  const key = keyed.hit?.canonical ?? keyed.key;
+  const inputs: InputFacts =
+    (state === 'reused' && keyed.alias !== undefined && key !== undefined ? inputsOfKey(store, key) : undefined) ?? keyed.facts;
+  const slot = slots.get(id) as string;
+  return [{ step: id, stage, title, internal: internal ?? false, slot, key, state, reason, inputs, durationMs, snapshot, workspace }];
+}
+
+function totalsOf({ reports }: Schedule): { ran: number; reused: number; savedMs: number } {
+  const all = [...reports.values()].filter(({ keyed }) => !keyed.step.internal);
+  const reused = all.filter(({ state }) => state === 'reused');
+  return {
+    ran: all.filter(({ state }) => state === 'ran').length,
+    reused: reused.length,
+    savedMs: reused.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0),
+  };
+}
+
+function failureOf({ reports }: Schedule): PlanBuildResult {
+  const report = [...reports.values()].find(({ state }) => state === 'failed');
+  if (report?.failure === undefined) return { outcome: 'interrupted' };
+  const { id, stage, title } = report.keyed.step;
+  return { outcome: 'failed', step: { id, stage, title }, failure: report.failure };
+}

@@ -1,0 +1,219 @@
+/**
+ * Realises a plan: runs the steps whose results are missing, each once, as soon as what it needs is there. It knows
+ * steps and snapshots; what a step does is the worker's affair.
+ */
+import type { EventSink, Plan, SnapshotId, Step, StepFailure, StepId, StepKey } from '../plan/index.ts';
+import type { StepState } from '../store/builds.ts';
+import type { StepOutcome, StepTask, Worker } from '../workers/worker.ts';
+import { referencedSteps } from './facts.ts';
+import { type Identities, type KeyedStep, keyPlan, keyStep } from './keys.ts';
+
+export interface ScheduleRequest {
+  plan: Plan;
+  worker: Worker;
+  identities: Identities;
+  /** Steps at work at once. */
+  jobs: number;
+  limits: StepTask['limits'];
+  timeoutMs: number | undefined;
+  signal: AbortSignal;
+  onEvent: EventSink;
+  /** Why a step runs, in words. */
+  reasonFor: (keyed: KeyedStep) => string;
+  /** Holds a lock on a key, over all processes of the store, while `body` runs. */
+  withKeyLock: <T>(key: StepKey, onWait: () => void, body: () => Promise<T>) => Promise<T>;
+  /** Something of the result is read afterwards: keep it from being pruned. */
+  holdsResult: boolean;
+  /** Last lines of a step's output. */
+  tailOf: (step: StepId) => readonly string[];
+}
+
+export interface StepReport {
+  keyed: KeyedStep;
+  state: StepState;
+  reason?: string;
+  durationMs?: number;
+  snapshot?: SnapshotId;
+  workspace?: string;
+  failure?: StepFailure;
+}
+
+export interface Schedule {
+  /** Of every step that was needed, or was found in the cache. */
+  reports: ReadonlyMap<StepId, StepReport>;
+  result: SnapshotId | undefined;
+  outcome: 'done' | 'failed' | 'interrupted';
+}
+
+/** Ends the steps that depend on one that failed or was cancelled. */
+class NotRealised extends Error {}
+
+export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
+  const { plan, worker, identities, onEvent, signal } = request;
+  const steps = new Map(plan.steps.map((step) => [step.id, step]));
+  const reports = new Map<StepId, StepReport>();
+  const keys = new Map<StepId, StepKey | undefined>();
+  const results = new Map<StepId, SnapshotId>();
+  const slots = semaphore(request.jobs);
+  const known = keyPlan(plan, worker, identities);
+  const promises = new Map<StepId, Promise<SnapshotId>>();
+  // One failure stops what hasn't begun; what is at work goes on, so that its result isn't lost.
+  let hasFailed = false;
+
+  const reuse = (keyed: KeyedStep): SnapshotId => {
+    const { step, hit } = keyed as KeyedStep & { hit: NonNullable<KeyedStep['hit']> };
+    const { snapshot, canonical: key, durationMs } = hit;
+    keys.set(step.id, key);
+    results.set(step.id, snapshot);
+    reports.set(step.id, { keyed, state: 'reused', snapshot, durationMs });
+    onEvent({ type: 'step-reused', at: Date.now(), step: step.id, key, snapshot, savedMs: durationMs });
+    return snapshot;
+  };
+
+  const realise = (id: StepId): Promise<SnapshotId> => {
+    const promise = promises.get(id) ?? realiseNow(steps.get(id) as Step);
+    promises.set(id, promise);
+    return promise;
+  };
+
+  /** Makes sure that the key of a step is known, running what it copies from if need be. */
+  const keyNow = async (id: StepId): Promise<void> => {
+    if (keys.has(id)) return;
+    const early = known.get(id);
+    if (early?.key !== undefined) keys.set(id, early.key);
+    else await realise(id);
+  };
+
+  const realiseNow = async (step: Step): Promise<SnapshotId> => {
+    const early = known.get(step.id) as KeyedStep;
+    if (early.hit && worker.lease(early.hit.snapshot)) return reuse(early);
+    const named = [...(step.base ? [step.base] : []), ...referencedSteps(step)];
+    await settleAll(named.map(keyNow));
+    let keyed = early.key !== undefined ? early : keyStep(step, worker, identities, keys, results);
+    if (keyed.key === undefined) {
+      await settleAll(referencedSteps(step).map(realise));
+      keyed = keyStep(step, worker, identities, keys, results);
+    }
+    if (keyed.hit && worker.lease(keyed.hit.snapshot)) return reuse(keyed);
+    await settleAll(named.map(realise));
+    if (hasFailed || signal.aborted) throw cancel(keyed, 'the build was stopped');
+    return slots(() => runStep(keyed as KeyedStep & { key: StepKey }));
+  };
+
+  const cancel = (keyed: KeyedStep, reason: string): NotRealised => {
+    const { step } = keyed;
+    if (!reports.has(step.id)) {
+      reports.set(step.id, { keyed, state: 'cancelled' });
+      onEvent({ type: 'step-cancelled', at: Date.now(), step: step.id, reason });
+    }
+    return new NotRealised();
+  };
+
+  const runStep = async (keyed: KeyedStep & { key: StepKey }): Promise<SnapshotId> => {
+    const { step, key } = keyed;
+    if (hasFailed || signal.aborted) throw cancel(keyed, 'the build was stopped');
+    const onWait = () => {
+      const reason = 'another build runs the same step';
+      onEvent({ type: 'step-waiting', at: Date.now(), step: step.id, reason });
+    };
+    return request.withKeyLock(key, onWait, async () => {
+      // While this one waited, the other may have made it.
+      const hit = step.noCache ? undefined : worker.find(key);
+      if (hit && worker.lease(hit.snapshot)) return reuse({ ...keyed, hit });
+      const reason = request.reasonFor(keyed);
+      onEvent({ type: 'step-started', at: Date.now(), step: step.id, key, reason });
+      const outcome = await execute(keyed);
+      return conclude(keyed, reason, outcome);
+    });
+  };
+
+  const execute = (keyed: KeyedStep & { key: StepKey }): Promise<StepOutcome> => {
+    const { step, key, alias } = keyed;
+    return worker.execute({
+      step,
+      key,
+      alias,
+      base: step.base && results.get(step.base),
+      snapshotOf: (id) => results.get(id) as SnapshotId,
+      limits: request.limits,
+      timeoutMs: request.timeoutMs,
+      signal,
+      onOutput: (stream, text) => onEvent({ type: 'step-output', at: Date.now(), step: step.id, stream, text }),
+    });
+  };
+
+  const conclude = (keyed: KeyedStep & { key: StepKey }, reason: string, outcome: StepOutcome): SnapshotId => {
+    const { step, key } = keyed;
+    if (outcome.outcome === 'cancelled') throw cancel(keyed, 'it was stopped');
+    if (outcome.outcome === 'failed') {
+      hasFailed = true;
+      const failure: StepFailure = {
+        ...outcome.failure,
+        tail: request.tailOf(step.id),
+        ...(step.location && { location: step.location }),
+        workspaceKept: outcome.workspace !== undefined,
+      };
+      const kept = outcome.workspace === undefined ? {} : { workspace: outcome.workspace };
+      reports.set(step.id, { keyed, state: 'failed', reason, failure, ...kept });
+      onEvent({ type: 'step-failed', at: Date.now(), step: step.id, failure });
+      throw new NotRealised();
+    }
+    const { snapshot, durationMs } = outcome;
+    keys.set(step.id, key);
+    results.set(step.id, snapshot);
+    reports.set(step.id, { keyed, state: 'ran', reason, durationMs, snapshot });
+    onEvent({ type: 'step-done', at: Date.now(), step: step.id, key, snapshot, durationMs });
+    return snapshot;
+  };
+
+  const last = known.get(plan.result) as KeyedStep;
+  if (last.hit && !request.holdsResult) {
+    // Nothing to do and nothing to read: no lock and no lease.
+    reportUntouched(known, reports, reuse);
+    return { reports, result: last.hit.snapshot, outcome: 'done' };
+  }
+  try {
+    const result = await realise(plan.result);
+    reportUntouched(known, reports, reuse);
+    return { reports, result, outcome: 'done' };
+  } catch (error) {
+    hasFailed = true;
+    await Promise.allSettled(promises.values());
+    if (error instanceof NotRealised || signal.aborted) {
+      return { reports, result: undefined, outcome: signal.aborted ? 'interrupted' : 'failed' };
+    }
+    throw error;
+  }
+}
+
+/** Steps below the first that was found were never looked at: tell those that are there as reused. */
+function reportUntouched(
+  known: ReadonlyMap<StepId, KeyedStep>,
+  reports: ReadonlyMap<StepId, StepReport>,
+  reuse: (keyed: KeyedStep) => unknown,
+): void {
+  for (const [id, keyed] of known) if (keyed.hit && !reports.has(id)) reuse(keyed);
+}
+
+/** Waits for all, also when one fails, and then throws that failure: nothing is left running unwatched. */
+async function settleAll(promises: readonly Promise<unknown>[]): Promise<void> {
+  const settled = await Promise.allSettled(promises);
+  const failed = settled.find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+function semaphore(places: number): <T>(body: () => Promise<T>) => Promise<T> {
+  let free = Math.max(1, places);
+  const waiting: (() => void)[] = [];
+  return async (body) => {
+    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+    else free -= 1;
+    try {
+      return await body();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else free += 1;
+    }
+  };
+}

@@ -1,0 +1,177 @@
+/** The flags of `build`, and of `plan`, which takes those that decide what would run. */
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { wrongUse } from '../kit/errors.ts';
+import type { Network } from '../plan/index.ts';
+import type { Limits } from '../workers/local/runtimes/types.ts';
+import { type OutputFlag, outputTypes, parseOutputs } from './outputs.ts';
+import { type ProgressMode, progressModes } from './progress/renderer.ts';
+import {
+  parseChoice,
+  parseCount,
+  parseCpus,
+  parseDuration,
+  parseNetwork,
+  parsePairs,
+  parsePlatform,
+  parseSize,
+  parseSourceDateEpoch,
+} from './values.ts';
+
+/** What decides the plan and its keys. */
+export interface PlanFlags {
+  /** PATH or SPEC as typed, and `--file`. */
+  where: string;
+  file?: string;
+  settingsFile?: string;
+  set: Record<string, string>;
+  target?: string;
+  noCache: boolean;
+  noCacheFilter: string[];
+  network?: Network;
+  storeDir?: string;
+}
+
+export interface BuildFlags extends PlanFlags {
+  tags: string[];
+  labels: Record<string, string>;
+  outputs: OutputFlag[];
+  limits: Limits;
+  jobs: number;
+  timeoutMs?: number;
+  progress: ProgressMode;
+  quiet: boolean;
+  iidFile?: string;
+  metadataFile?: string;
+  sourceDateEpoch?: number;
+}
+
+/** What commander gives: texts, as they were typed. */
+interface RawFlags {
+  file?: string;
+  settings?: string;
+  set: string[];
+  target?: string;
+  cache: boolean;
+  cacheFilter: string[];
+  network?: string;
+  platform?: string;
+  store?: string;
+  tag: string[];
+  label: string[];
+  output: string[];
+  cpus?: string;
+  memory?: string;
+  pids?: string;
+  jobs?: string;
+  timeout?: string;
+  progress: string;
+  quiet: boolean;
+  iidfile?: string;
+  metadataFile?: string;
+}
+
+const collect = (value: string, earlier: string[]) => [...earlier, value];
+
+function repeatable(flags: string, description: string): Option {
+  return new Option(flags, description).default([], '').argParser(collect);
+}
+
+export function storeOption(): Option {
+  return new Option('--store <dir>', 'where everything is kept (CAMBIUM_STORE)');
+}
+
+/** Adds the flags that decide what a plan is. */
+export function addPlanFlags(command: Command): Command {
+  return command
+    .option('-f, --file <file>', 'the build file, when PATH alone does not name it')
+    .option('--target <stage>', 'stop at this stage')
+    .option('--settings <file>', "a file with the spec's settings")
+    .addOption(repeatable('--set <name=value>', "one of the spec's settings; wins over the file"))
+    .option('--no-cache', 'run every step')
+    .addOption(repeatable('--no-cache-filter <stage>', 'run the steps of this stage'))
+    .option('--network <mode>', 'network of the steps: host, none or nat')
+    .option('--platform <platform>', "the image's platform: this machine's own")
+    .addOption(storeOption());
+}
+
+/** Adds the flags that only a build takes. */
+export function addBuildFlags(command: Command): Command {
+  return addPlanFlags(command)
+    .addOption(repeatable('-t, --tag <name[:tag]>', 'name the image'))
+    .addOption(repeatable('--label <name=value>', 'add a label to the image'))
+    .addOption(
+      repeatable('-o, --output <output>', `write the image: type=T,dest=D; T is ${outputTypes.join(', ')}`),
+    )
+    .option('--cpus <count>', 'cores of each run')
+    .option('--memory <size>', 'memory of each run: 512m, 2g')
+    .option('--pids <count>', 'processes of each run')
+    .option('--timeout <duration>', 'longest time of each run: 90s, 30m')
+    .option('--jobs <count>', 'steps run at once (default: as many as there are cores)')
+    .option('--iidfile <file>', "write the image's digest to this file")
+    .option('--metadata-file <file>', 'write what was built to this file, as JSON')
+    .option('--progress <mode>', `how to show progress: ${progressModes.join(', ')}`, 'auto')
+    .option('-q, --quiet', "show only the image's digest", false);
+}
+
+/** Reads the plan's flags; `cwd` is where relative paths start. */
+export function readPlanFlags(where: string | undefined, raw: RawFlags, cwd: string): PlanFlags {
+  if (raw.platform !== undefined) parsePlatform('--platform', raw.platform);
+  return {
+    where: where ?? '.',
+    set: parsePairs('--set', raw.set),
+    noCache: !raw.cache,
+    noCacheFilter: raw.cacheFilter.flatMap((names) => names.split(',')).filter((name) => name !== ''),
+    ...optional('file', raw.file, (file) => resolve(cwd, file)),
+    ...optional('settingsFile', raw.settings, (file) => resolve(cwd, file)),
+    ...optional('target', raw.target, (target) => target),
+    ...optional('network', raw.network, (network) => parseNetwork('--network', network)),
+    ...optional('storeDir', raw.store, (dir) => resolve(cwd, dir)),
+  };
+}
+
+export function readBuildFlags(
+  where: string | undefined,
+  raw: RawFlags,
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+): BuildFlags {
+  const sourceDateEpoch = parseSourceDateEpoch(env['SOURCE_DATE_EPOCH']);
+  const progress = parseChoice('--progress', raw.progress, progressModes);
+  const outputs = parseOutputs(raw.output, cwd);
+  if (outputs.some(({ dest }) => dest === '-') && (raw.quiet || process.stdout.isTTY)) {
+    throw wrongUse(
+      'bad-output',
+      raw.quiet
+        ? 'An output to standard output and -q exclude each other.'
+        : 'A tar is not written to a terminal.',
+      { hint: 'Send it to a file: dest=image.tar' },
+    );
+  }
+  return {
+    ...readPlanFlags(where, raw, cwd),
+    tags: raw.tag,
+    labels: parsePairs('--label', raw.label),
+    outputs,
+    limits: {
+      ...optional('cpus', raw.cpus, (text) => parseCpus('--cpus', text)),
+      ...optional('memoryBytes', raw.memory, (text) => parseSize('--memory', text)),
+      ...optional('pids', raw.pids, (text) => parseCount('--pids', text)),
+    },
+    jobs: raw.jobs === undefined ? availableParallelism() : parseCount('--jobs', raw.jobs),
+    progress,
+    quiet: raw.quiet,
+    ...optional('timeoutMs', raw.timeout, (text) => parseDuration('--timeout', text)),
+    ...optional('iidFile', raw.iidfile, (file) => resolve(cwd, file)),
+    ...optional('metadataFile', raw.metadataFile, (file) => resolve(cwd, file)),
+    ...(sourceDateEpoch === undefined ? {} : { sourceDateEpoch }),
+  };
+}
+
+/** `{ name: value }` where there is a text, else nothing: fields that may be absent are never undefined. */
+function optional<N extends string, T>(name: N, text: string | undefined, read: (text: string) => T) {
+  return (text === undefined ? {} : { [name]: read(text) }) as { [K in N]?: T };
+}
+
+export type { RawFlags };

@@ -1,0 +1,125 @@
+/** What the store's disk is used for. */
+import { spawnSync } from 'node:child_process';
+import { lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { encodeName } from '../../kit/names.ts';
+import type { SnapshotId } from '../../plan/index.ts';
+import type { Store } from '../../store/store.ts';
+import { findProgram } from '../../workers/local/runtimes/programs.ts';
+import { isBtrfs } from '../../workers/local/snapshots/btrfs.ts';
+import type { CachedSnapshot } from './select.ts';
+
+export interface CacheRow extends CachedSnapshot {
+  stage: string;
+  title: string;
+  folders: string[];
+  createdMs: number;
+  durationMs: number;
+}
+
+/** All snapshots with the size of their own change, which is measured once: a snapshot never changes. */
+export function listSnapshots(store: Store): CacheRow[] {
+  const rows = store.db
+    .prepare(
+      `SELECT id, parent, bytes, stage, title, folders, folded, created_ms AS createdMs, last_used_ms AS lastUsedMs,
+         duration_ms AS durationMs FROM snapshots ORDER BY last_used_ms DESC, created_ms DESC`,
+    )
+    .all() as unknown as (Omit<CacheRow, 'bytes' | 'folders'> & {
+    bytes: number | null;
+    folders: string;
+    folded: string | null;
+  })[];
+  const unmeasured = rows.filter(({ bytes }) => bytes === null);
+  const measured = measure(
+    store,
+    unmeasured.map(({ id, folders }) => ({ id, folder: ownFolder(folders) })),
+  );
+  return rows.map(({ folders, folded, bytes, ...row }) => ({
+    ...row,
+    folders: [...(JSON.parse(folders) as string[]), ...(folded === null ? [] : [folded])],
+    bytes: bytes ?? measured.get(row.id) ?? 0,
+  }));
+}
+
+/** A copy may stand on the folders of an earlier one: those are counted there. */
+function ownFolder(folders: string): string {
+  return (JSON.parse(folders) as string[])[0] ?? '';
+}
+
+function measure(
+  store: Store,
+  snapshots: readonly { id: SnapshotId; folder: string }[],
+): Map<SnapshotId, number> {
+  const sizes = new Map<SnapshotId, number>();
+  if (snapshots.length === 0) return sizes;
+  const sizeOf = isBtrfs(store.dir) ? exclusiveBytes : folderBytes;
+  const update = store.db.prepare('UPDATE snapshots SET bytes = ? WHERE id = ?');
+  for (const { id, folder } of snapshots) {
+    const bytes = sizeOf(join(store.dir, 'snapshots', folder));
+    if (bytes === undefined) continue;
+    sizes.set(id, bytes);
+    // What a subvolume has alone changes as those that share with it come and go.
+    if (sizeOf === folderBytes) update.run(bytes, id);
+  }
+  return sizes;
+}
+
+/** Bytes that no other subvolume shares. */
+function exclusiveBytes(subvolume: string): number | undefined {
+  const program = findProgram('btrfs');
+  if (program === undefined) return undefined;
+  const { stdout, status } = spawnSync(program, ['filesystem', 'du', '-s', '--raw', subvolume], {
+    encoding: 'utf8',
+  });
+  const exclusive = /^\s*\d+\s+(\d+)/m.exec(stdout ?? '')?.[1];
+  return status === 0 && exclusive !== undefined ? Number(exclusive) : undefined;
+}
+
+/** Bytes on disk of all that lies in a folder; files with several names count once. */
+export function folderBytes(folder: string): number {
+  const seen = new Set<string>();
+  const walk = (path: Buffer): number => {
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) return 0;
+    if (stats.nlink > 1 && !stats.isDirectory()) {
+      const inode = `${stats.dev}:${stats.ino}`;
+      if (seen.has(inode)) return 0;
+      seen.add(inode);
+    }
+    let bytes = stats.blocks * 512;
+    if (stats.isDirectory()) {
+      for (const name of readdirSync(path, { encoding: 'buffer' }))
+        bytes += walk(Buffer.concat([path, Buffer.from('/'), name]));
+    }
+    return bytes;
+  };
+  return walk(encodeName(folder));
+}
+
+export interface UsageLine {
+  what: string;
+  count: number;
+  bytes: number;
+}
+
+/** Disk use by kind. */
+export function usageByKind(store: Store): UsageLine[] {
+  const snapshots = listSnapshots(store);
+  const entries = (folder: string) => readdirSync(join(store.dir, folder)).length;
+  const folderLine = (what: string, folder: string) => ({
+    what,
+    count: entries(folder),
+    bytes: folderBytes(join(store.dir, folder)),
+  });
+  return [
+    {
+      what: 'snapshots',
+      count: snapshots.length,
+      bytes: snapshots.reduce((sum, { bytes }) => sum + bytes, 0),
+    },
+    folderLine('blobs', 'blobs/sha256'),
+    folderLine('logs', 'logs'),
+    folderLine('failed steps', 'kept'),
+    folderLine('volumes', 'volumes'),
+  ];
+}

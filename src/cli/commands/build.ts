@@ -1,0 +1,141 @@
+/** `cambium build`: builds an image, running only what changed. */
+import { writeFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { ExitCode, explainSystemError } from '../../kit/errors.ts';
+import type { BuildEvent, EventSink } from '../../plan/index.ts';
+import { addBuildFlags, type BuildFlags, type RawFlags, readBuildFlags } from '../build-flags.ts';
+import { tellErrorsAsJson } from '../fail.ts';
+import { colorsFor, print, tell } from '../io.ts';
+import { withStore } from '../open-store.ts';
+import { addExamples } from '../program.ts';
+import { plainRenderer } from '../progress/plain.ts';
+import { jsonRenderer, type Renderer, resolveMode, silentRenderer } from '../progress/renderer.ts';
+import { formatFailure, formatSummary } from '../report.ts';
+import { listenForInterrupts } from '../signals.ts';
+
+export function define(): Command {
+  const command = new Command('build')
+    .description('build an image, running only what changed')
+    .argument('[path]', 'a folder with a build file, a .spec, or a .ts (default: this folder)');
+  addBuildFlags(command).action(async (where: string | undefined, raw: RawFlags) => {
+    if (raw.progress === 'json') tellErrorsAsJson();
+    await build(readBuildFlags(where, raw, process.cwd(), process.env));
+  });
+  return addExamples(command, [
+    ['cambium build', 'build what this folder describes'],
+    ['cambium build hello.spec -t hello', 'build a stage spec, and name the image'],
+    ['cambium build hello.spec --set release=12 --target base', 'with a setting, up to one stage'],
+    ['cambium build -o type=docker,dest=hello.tar', 'write a tar for docker load'],
+    ['cambium build -o type=oci,dest=out/', 'write a folder in OCI layout'],
+    ['cambium build --cpus 2 --memory 1g', 'give each run two cores and 1 GiB'],
+  ]);
+}
+
+async function build(flags: BuildFlags): Promise<void> {
+  const { findBuildFile } = await import('../../frontends/index.ts');
+  const path = findBuildFile(flags.where, flags.file);
+  await withStore(flags.storeDir, async (store) => {
+    const { build: run } = await import('../../frontends/project.ts');
+    const renderer = await chooseRenderer(flags);
+    const { sink, last } = remembering(renderer.onEvent);
+    const interruption = listenForInterrupts(() => tell('\nstopping: press Ctrl-C again to end at once\n'));
+    try {
+      const result = await run({
+        store,
+        path,
+        ...pick(flags, ['settingsFile', 'target', 'network', 'sourceDateEpoch', 'timeoutMs']),
+        set: flags.set,
+        tags: flags.tags,
+        labels: flags.labels,
+        outputs: flags.outputs,
+        noCache: flags.noCache,
+        noCacheFilter: flags.noCacheFilter,
+        limits: flags.limits,
+        jobs: flags.jobs,
+        needDigest: flags.quiet || flags.iidFile !== undefined || flags.metadataFile !== undefined,
+        signal: interruption.signal,
+        onEvent: sink,
+      });
+      renderer.close();
+      if (result.outcome === 'done') writeResultFiles(flags, result.digest ?? '', result.imageId);
+      if (result.outcome === 'failed' && flags.progress !== 'json') {
+        const storeFlag = flags.storeDir === undefined ? '' : ` --store ${flags.storeDir}`;
+        const columns = process.stderr.columns ?? 80;
+        tell(formatFailure(result.step, result.failure, storeFlag, colorsFor(process.stderr), columns));
+      }
+      const done = last();
+      if (done && saysSummary(flags)) tell(formatSummary(done, colorsFor(process.stderr)));
+      process.exitCode = exitCodes[result.outcome];
+    } finally {
+      renderer.close();
+      interruption.release();
+    }
+  });
+}
+
+const exitCodes = {
+  done: ExitCode.done,
+  failed: ExitCode.buildFailed,
+  interrupted: ExitCode.interrupted,
+} as const;
+
+function saysSummary({ quiet, progress }: BuildFlags): boolean {
+  return !quiet && progress !== 'json' && progress !== 'none';
+}
+
+async function chooseRenderer(flags: BuildFlags): Promise<Renderer> {
+  if (flags.quiet) return silentRenderer();
+  switch (resolveMode(flags.progress, process.stderr, process.env)) {
+    case 'none':
+      return silentRenderer();
+    case 'json':
+      // Standard output is the events', unless the image itself goes there.
+      return jsonRenderer(flags.outputs.some(({ dest }) => dest === '-') ? tell : print);
+    case 'plain':
+      return plainRenderer(tell);
+    case 'tty': {
+      const { ttyRenderer } = await import('../progress/tty.ts');
+      return ttyRenderer(process.stderr, colorsFor(process.stderr));
+    }
+  }
+}
+
+/** The sink, and the last `build-done` that went through it. */
+function remembering(sink: EventSink) {
+  let done: Extract<BuildEvent, { type: 'build-done' }> | undefined;
+  return {
+    sink: (event: BuildEvent) => {
+      if (event.type === 'build-done') done = event;
+      sink(event);
+    },
+    last: () => done,
+  };
+}
+
+/** What -q, --iidfile and --metadata-file ask for; the fields of the metadata are those of `docker buildx build`. */
+function writeResultFiles(flags: BuildFlags, digest: string, imageId: string): void {
+  const write = (file: string, text: string) => {
+    try {
+      writeFileSync(file, text);
+    } catch (error) {
+      throw explainSystemError(error, `writing ${file}`);
+    }
+  };
+  if (flags.iidFile !== undefined) write(flags.iidFile, digest);
+  if (flags.metadataFile !== undefined) {
+    const metadata = {
+      'containerimage.digest': digest,
+      'image.name': flags.tags.join(','),
+      'cambium.image.id': imageId,
+    };
+    write(flags.metadataFile, `${JSON.stringify(metadata, undefined, 2)}\n`);
+  }
+  if (flags.quiet) print(`${digest}\n`);
+}
+
+/** The named fields that are set. */
+function pick<T extends object, K extends keyof T>(from: T, names: readonly K[]): Pick<T, K> {
+  const picked: Partial<T> = {};
+  for (const name of names) if (from[name] !== undefined) picked[name] = from[name];
+  return picked as Pick<T, K>;
+}

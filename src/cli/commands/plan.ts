@@ -1,0 +1,55 @@
+/** `cambium plan`: the steps of a build, whether each would run, and why. Runs none of them. */
+import { Command } from 'commander';
+import { addPlanFlags, type RawFlags, readPlanFlags } from '../build-flags.ts';
+import { colorsFor, print } from '../io.ts';
+import { withStore } from '../open-store.ts';
+import { addExamples } from '../program.ts';
+import { formatTable, titleBeside } from '../text.ts';
+
+export function define(): Command {
+  const command = new Command('plan')
+    .description('show the steps, their keys, hit or miss, and why; run nothing')
+    .argument('[path]', 'a folder with a build file, a .spec, or a .ts (default: this folder)')
+    .option('--json', 'print the plan and its report as JSON', false);
+  addPlanFlags(command).action(showPlan);
+  return addExamples(command, [
+    ['cambium plan', 'what would run'],
+    ['cambium plan hello.spec --json', 'the whole plan, for programs'],
+  ]);
+}
+
+async function showPlan(where: string | undefined, raw: RawFlags & { json: boolean }): Promise<void> {
+  const flags = readPlanFlags(where, raw, process.cwd());
+  const { findBuildFile } = await import('../../frontends/index.ts');
+  const path = findBuildFile(flags.where, flags.file);
+  await withStore(flags.storeDir, async (store) => {
+    const { planReport } = await import('../../frontends/project.ts');
+    const { where: _where, file: _file, storeDir: _storeDir, ...rest } = flags;
+    const { plan, rows } = await planReport({ store, path, ...rest });
+    if (raw.json) {
+      print(`${JSON.stringify({ plan, steps: rows }, undefined, 2)}\n`);
+      return;
+    }
+    const { green, yellow, dim } = colorsFor(process.stdout);
+    const paint = { hit: green, miss: yellow, unknown: dim };
+    print(
+      formatTable([
+        ['STAGE', 'STEP', 'KEY', 'STATE', 'WHY'],
+        ...rows
+          .filter(isShown)
+          .map(({ stage, title, key, state, reason }) => [
+            stage,
+            titleBeside(stage, title),
+            key?.slice(0, 12) ?? '-',
+            paint[state](state),
+            reason,
+          ]),
+      ]),
+    );
+  });
+}
+
+/** Steps that only carry inputs are of interest when they would run. */
+function isShown({ internal, state }: { internal: boolean; state: string }): boolean {
+  return !internal || state !== 'hit';
+}

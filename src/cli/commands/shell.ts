@@ -1,0 +1,101 @@
+/** `cambium shell`: a shell in a step's snapshot, in an image, or in a failed step as it stood. */
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { ExitCode, wrongUse } from '../../kit/errors.ts';
+import type { Store } from '../../store/store.ts';
+import type { LocalWorker } from '../../workers/local/index.ts';
+import type { ShellPlace } from '../../workers/local/shell.ts';
+import { storeOption } from '../build-flags.ts';
+import { print, tell } from '../io.ts';
+import { withStore } from '../open-store.ts';
+import { addExamples } from '../program.ts';
+
+export function define(): Command {
+  const command = new Command('shell')
+    .description("a shell in any step's snapshot; what is changed there is thrown away")
+    .argument('[step]', "a stage's or step's name, or an image")
+    .argument('[command...]', 'what to run instead of a shell')
+    .option('--failed', 'in the last failed step, as it stood', false)
+    .addOption(storeOption())
+    .passThroughOptions()
+    .action(
+      async (name: string | undefined, argv: string[], options: { failed: boolean; store?: string }) => {
+        // With --failed no name is needed: what comes first is the command then.
+        const words = name === undefined ? [] : [name, ...argv];
+        const [target, command] = options.failed ? [undefined, words] : [words[0], words.slice(1)];
+        await withStore(options.store === undefined ? undefined : resolve(options.store), (store) =>
+          openIn(store, target, command),
+        );
+      },
+    );
+  return addExamples(command, [
+    ['cambium shell --failed', 'look around where the last build failed'],
+    ['cambium shell packages', 'in the result of the stage `packages`'],
+    ['cambium shell hello:latest cat /etc/passwd', 'one command in an image'],
+  ]);
+}
+
+async function openIn(store: Store, target: string | undefined, argv: readonly string[]): Promise<void> {
+  const { createLocalWorker, openShell } = await import('../../workers/local/index.ts');
+  const worker = createLocalWorker(store);
+  const controller = new AbortController();
+  // Ctrl-C is for what runs in the shell; an end that comes from elsewhere ends the shell too.
+  const ignore = () => {};
+  const stop = () => controller.abort();
+  process.on('SIGINT', ignore).on('SIGTERM', stop).on('SIGHUP', stop);
+  try {
+    const opened = await worker.open();
+    const place = await findPlace(store, opened, target);
+    const result = await openShell(store, opened, place, argv, {
+      stdio: 'inherit',
+      signal: controller.signal,
+      onOutput: (stream, text) => (stream === 'stdout' ? print(text) : tell(text)),
+    });
+    if (result.outcome === 'exit') process.exitCode = result.exitCode;
+    else if (result.outcome === 'cancelled') process.exitCode = ExitCode.interrupted;
+    else if (result.outcome === 'not-found') throw wrongUse('not-found', result.message);
+    else process.exitCode = ExitCode.buildFailed;
+  } finally {
+    worker.close();
+  }
+}
+
+async function findPlace(store: Store, worker: LocalWorker, target: string | undefined): Promise<ShellPlace> {
+  const { listBuilds, stepsOf } = await import('../../store/builds.ts');
+  if (target === undefined) {
+    for (const build of listBuilds(store)) {
+      const failed = stepsOf(store, build.id).find(({ workspace }) => workspace != null);
+      if (failed?.workspace != null) return { type: 'kept', name: failed.workspace };
+    }
+    throw wrongUse('no-failed-step', 'No failed step is kept in this store.', {
+      hint: 'To open a shell elsewhere: cambium shell STEP, or cambium shell IMAGE',
+    });
+  }
+  const { findImage } = await import('../../images/records.ts');
+  const image = findImage(store.db, target);
+  if (image) return { type: 'snapshot', snapshot: image.snapshot, root: image.root };
+
+  for (const build of listBuilds(store)) {
+    const named = stepsOf(store, build.id).filter(
+      (step) =>
+        step.step === target || step.stage === target || (target.length >= 6 && step.key?.startsWith(target)),
+    );
+    const snapshot = (named.find(({ internal }) => !internal) ?? named[0])?.snapshot;
+    if (snapshot) return { type: 'snapshot', snapshot, root: await rootOf(worker, snapshot) };
+  }
+  throw wrongUse('unknown-step', `Neither a step of a build nor an image has the name ${target}.`, {
+    hint: '`cambium plan` lists steps, `cambium image ls` images.',
+  });
+}
+
+/** Where the image is in a snapshot: stages of a spec make it below /chroot. */
+async function rootOf(
+  worker: LocalWorker,
+  snapshot: NonNullable<Parameters<LocalWorker['lease']>[0]>,
+): Promise<string> {
+  const { lstatIfAny } = await import('../../kit/walk.ts');
+  return worker.snapshots.view(snapshot, async (root) => {
+    const has = (path: string) => lstatIfAny(`${root}/${path}`) !== undefined;
+    return !has('bin') && !has('usr/bin') && has('chroot') ? '/chroot' : '/';
+  });
+}

@@ -1,0 +1,45 @@
+/** Checks of programs that Cambium calls. */
+import { findProgram } from '../../workers/local/runtimes/programs.ts';
+import { type Finding, limited, ok } from './finding.ts';
+
+interface Need {
+  name: string;
+  programs: readonly string[];
+  packages: string;
+  without: string;
+}
+
+const needs: readonly Need[] = [
+  {
+    name: 'nat',
+    programs: ['slirp4netns', 'setpriv', 'unshare'],
+    packages: 'slirp4netns util-linux',
+    without: 'no network `nat`',
+  },
+  {
+    name: 'debian',
+    programs: ['mmdebstrap'],
+    packages: 'mmdebstrap',
+    without: 'no Debian base from a mirror',
+  },
+  {
+    name: 'zstd',
+    programs: ['zstd'],
+    packages: 'zstd',
+    without: 'archives in zstd can be read only by newer Nodes',
+  },
+  {
+    name: 'skopeo',
+    programs: ['skopeo'],
+    packages: 'skopeo',
+    without: 'no copying of images to elsewhere with it',
+  },
+];
+
+export function checkPrograms(): Finding[] {
+  return needs.map(({ name, programs, packages, without }) => {
+    const absent = programs.filter((program) => findProgram(program) === undefined);
+    if (absent.length === 0) return ok(name, programs.map((program) => findProgram(program)).join(', '));
+    return limited(name, `${absent.join(', ')} not installed: ${without}`, `apt-get install ${packages}`);
+  });
+}

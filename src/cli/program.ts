@@ -1,0 +1,118 @@
+/**
+ * The commands by name, and what they share: parsing by commander, whose complaints become our errors. A command's
+ * file is loaded when it is asked for; all of them are for `--help` alone.
+ */
+import { Command, CommanderError } from 'commander';
+import { nearest } from '../frontends/suggest.ts';
+import { type UserError, wrongUse } from '../kit/errors.ts';
+import { print } from './io.ts';
+import { version } from './version.ts';
+
+/** What a command's file gives: its definition, whose action returns when it is done. */
+export interface CommandModule {
+  define(): Command;
+}
+
+/** In the order of `--help`: what people do first comes first. */
+export const commands: Record<string, () => Promise<CommandModule>> = {
+  build: () => import('./commands/build.ts'),
+  plan: () => import('./commands/plan.ts'),
+  explain: () => import('./commands/explain.ts'),
+  shell: () => import('./commands/shell.ts'),
+  image: () => import('./commands/image.ts'),
+  cache: () => import('./commands/cache.ts'),
+  store: () => import('./commands/store.ts'),
+  doctor: () => import('./commands/doctor.ts'),
+  init: () => import('./commands/init.ts'),
+};
+
+/** Runs what the arguments (without node and script) ask for. Wrong use is thrown as a `UserError`. */
+export async function runCommand(args: readonly string[]): Promise<void> {
+  const name = args[0];
+  if (name === '--version' || name === '-V' || name === 'version') {
+    print(`cambium ${version}\n`);
+    return;
+  }
+  const load = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (load) {
+    await parse(asRoot(await load()), args.slice(1));
+    return;
+  }
+  if (name !== undefined && !name.startsWith('-') && name !== 'help') throw unknownCommand(name);
+  if (name === 'help' && args[1] !== undefined && !args[1].startsWith('-')) {
+    await runCommand([...args.slice(1), '--help']);
+    return;
+  }
+  await parse(await wholeProgram(), name === undefined || name === 'help' ? ['--help'] : args);
+}
+
+function unknownCommand(name: string): UserError {
+  const meant = nearest(name, Object.keys(commands));
+  return wrongUse('unknown-command', `There is no command \`${name}\`.`, {
+    hint: meant === undefined ? 'See `cambium --help`.' : `Did you mean \`cambium ${meant}\`?`,
+  });
+}
+
+/** The command as if it were the whole program, so that its usage line says `cambium build`. */
+function asRoot(module: CommandModule): Command {
+  const command = module.define();
+  return command.name(`cambium ${command.name()}`);
+}
+
+async function wholeProgram(): Promise<Command> {
+  const program = new Command('cambium')
+    .description('Builds container images in steps, and runs only what changed.')
+    .usage('COMMAND [OPTIONS]')
+    .version(`cambium ${version}`, '-V, --version', 'print the version');
+  for (const load of Object.values(commands)) program.addCommand((await load()).define());
+  return addExamples(program, [
+    ['cambium build', 'build the image that this folder describes'],
+    ['cambium build hello.spec -t hello', 'build a stage spec, and name the image'],
+    ['cambium plan', 'see what would run, and why'],
+    ['cambium COMMAND --help', 'see a command with its options and examples'],
+  ]);
+}
+
+/** Examples at the end of a command's help. */
+export function addExamples(command: Command, examples: readonly (readonly [string, string])[]): Command {
+  const width = Math.max(...examples.map(([line]) => line.length));
+  const lines = examples.map(([line, meaning]) => `  ${line.padEnd(width)}  ${meaning}`);
+  return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
+}
+
+async function parse(command: Command, args: readonly string[]): Promise<void> {
+  quieten(command);
+  try {
+    await command.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help and version were printed: nothing is wrong.
+    if (error.exitCode === 0) return;
+    throw complaint(error);
+  }
+}
+
+/** Commander throws what it would end the process for, and writes only help. */
+function quieten(command: Command): void {
+  command.exitOverride().configureOutput({ writeOut: print, writeErr: () => {}, outputError: () => {} });
+  command.helpOption('-h, --help', 'show this');
+  if (command.commands.length > 0) command.helpCommand(false);
+  for (const below of command.commands) quieten(below);
+}
+
+/** Commander's own error in our form. */
+function complaint(error: CommanderError): UserError {
+  if (error.code === 'commander.help') {
+    return wrongUse('missing-command', 'A command is missing.', { hint: 'See it with --help.' });
+  }
+  const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
+  const meant = /\(Did you mean (?:one of )?(.*?)\?\)/.exec(rest.join(' '))?.[1];
+  const message = `${first.charAt(0).toUpperCase()}${first.slice(1)}`.replaceAll("'", '`');
+  return wrongUse(
+    error.code.replace(/^commander\./, '').replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`),
+    `${message}.`,
+    {
+      hint: meant === undefined ? 'See the command with --help.' : `Did you mean \`${meant}\`?`,
+    },
+  );
+}

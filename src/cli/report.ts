@@ -1,0 +1,85 @@
+/** What is said when a build has ended: the step that failed and why, or what was done and saved. */
+import type { BuildDone, StepFailure } from '../plan/index.ts';
+import { formatLocation } from './errors.ts';
+import type { Colors } from './io.ts';
+import { cleanLine, cut, formatBytes, formatDuration, plural } from './text.ts';
+
+export interface FailedStep {
+  id: string;
+  stage: string;
+  title: string;
+}
+
+/** Lines of output that a failure shows. */
+const shownTail = 20;
+
+/**
+ * A failed step: what it was, its lines in the build file, its last output, and what to type next. `storeFlag` is
+ * what a command needs to find the same store (` --store DIR`), or empty.
+ */
+export function formatFailure(
+  step: FailedStep,
+  failure: StepFailure,
+  storeFlag: string,
+  colors: Colors,
+  columns = 80,
+): string {
+  const lines = [
+    `${colors.red(colors.bold('error:'))} step ${colors.bold(`\`${step.stage}\``)} failed: ${outcomeOf(failure)}`,
+  ];
+  if (failure.location) lines.push(...formatLocation(failure.location, colors, columns));
+  const tail = failure.tail.slice(-shownTail);
+  if (tail.length > 0) {
+    lines.push(tail.length === 1 ? 'Its last line of output:' : `Its last ${tail.length} lines of output:`);
+    for (const text of tail) lines.push(`  ${colors.dim('|')} ${cut(cleanLine(text), 1000)}`.trimEnd());
+  }
+  if (failure.hint) lines.push(`${colors.cyan('hint:')} ${failure.hint}`);
+  if (failure.workspaceKept) {
+    lines.push(`${colors.cyan('hint:')} To look around where it failed: cambium shell --failed${storeFlag}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** The message, with the facts that it may not hold itself. */
+function outcomeOf(failure: StepFailure): string {
+  const facts: string[] = [];
+  const mention = (fact: string, mark: string) => {
+    if (!failure.message.includes(mark)) facts.push(fact);
+  };
+  if (failure.exitCode !== undefined) mention(`exit code ${failure.exitCode}`, String(failure.exitCode));
+  if (failure.signal !== undefined) mention(`signal ${failure.signal}`, failure.signal);
+  if (failure.memory) {
+    const { limitBytes, peakBytes } = failure.memory;
+    mention(`limit ${formatBytes(limitBytes)}, peak ${formatBytes(peakBytes)}`, formatBytes(limitBytes));
+  }
+  if (failure.timeoutMs !== undefined)
+    mention(`after ${formatDuration(failure.timeoutMs)}`, formatDuration(failure.timeoutMs));
+  return facts.length === 0 ? failure.message : `${failure.message} (${facts.join('; ')})`;
+}
+
+/** One line that ends a build. */
+export function formatSummary(done: BuildDone, colors: Colors): string {
+  const took = formatDuration(done.durationMs);
+  const saved = done.reused > 0 && done.savedMs >= 50 ? ` (${formatDuration(done.savedMs)} saved)` : '';
+  const counts = `${done.ran} ran, ${done.reused} reused${saved}`;
+  switch (done.outcome) {
+    case 'done': {
+      const tags = done.tags.length > 0 ? ` ${done.tags.map(shortTag).join(', ')}` : '';
+      return `${colors.green(colors.bold('built'))}${tags} in ${took}: ${counts}\n`;
+    }
+    case 'failed':
+      return `${colors.red(colors.bold('failed'))} after ${took}: ${counts}\n`;
+    case 'interrupted':
+      return `${colors.yellow(colors.bold('interrupted'))} after ${took}: ${counts}, and the last good snapshots are kept\n`;
+  }
+}
+
+/** A tag as people type it: `docker.io/library/hello:latest` is `hello:latest`. */
+export function shortTag(tag: string): string {
+  return tag.replace(/^docker\.io\/(library\/)?/, '');
+}
+
+/** `3 images`, or `nothing`. */
+export function countOrNothing(count: number, noun: string): string {
+  return count === 0 ? 'nothing' : plural(count, noun);
+}

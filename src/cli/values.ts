@@ -1,0 +1,128 @@
+/** Values of flags: each function takes what a person typed and gives the value, or a clear error (exit code 2). */
+
+import { nearest } from '../frontends/suggest.ts';
+import { wrongUse } from '../kit/errors.ts';
+import type { Network, Platform } from '../plan/index.ts';
+
+function badValue(flag: string, value: string, needs: string): Error {
+  return wrongUse('bad-value', `The value \`${value}\` of ${flag} is wrong: ${needs}.`);
+}
+
+const sizeUnits: Record<string, number> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+/** A size in bytes, as Docker writes them: `512m`, `2g`, `1.5GiB`; units are powers of 1024. */
+export function parseSize(flag: string, text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?$/i.exec(text.trim());
+  const bytes = match ? Math.floor(Number(match[1]) * (sizeUnits[(match[2] ?? '').toLowerCase()] ?? 1)) : 0;
+  if (!match || bytes === 0) throw badValue(flag, text, 'it takes a size, such as 512m or 2g');
+  return bytes;
+}
+
+/** A count of at least `least`. */
+export function parseCount(flag: string, text: string, least = 1): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least || !Number.isSafeInteger(value)) {
+    throw badValue(flag, text, `it takes a whole number, ${least} or more`);
+  }
+  return value;
+}
+
+/** Cores, may be a fraction. */
+export function parseCpus(flag: string, text: string): number {
+  const value = Number(text);
+  if (!/^\d*\.?\d+$/.test(text) || value < 0.01)
+    throw badValue(flag, text, 'it takes a number of cores, such as 2 or 0.5');
+  return value;
+}
+
+const durationUnits: Record<string, number> = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+
+/** A duration in milliseconds: `90s`, `30m`, `24h`, `7d`, `1h30m`. */
+export function parseDuration(flag: string, text: string): number {
+  if (!/^(\d+(\.\d+)?[smhdw])+$/.test(text))
+    throw badValue(flag, text, 'it takes a duration, such as 90s, 24h or 7d');
+  let ms = 0;
+  for (const [, amount, unit] of text.matchAll(/([\d.]+)([smhdw])/g)) {
+    ms += Number(amount) * (durationUnits[unit as string] as number);
+  }
+  return ms;
+}
+
+/** One of a few words. */
+export function parseChoice<T extends string>(flag: string, text: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === text);
+  if (found !== undefined) return found;
+  const meant = nearest(text, choices);
+  throw wrongUse('bad-value', `The value \`${text}\` of ${flag} is wrong: it takes ${choices.join(', ')}.`, {
+    ...(meant === undefined ? {} : { hint: `Did you mean \`${meant}\`?` }),
+  });
+}
+
+export function parseNetwork(flag: string, text: string): Network {
+  // BuildKit's word for the network of its sandbox.
+  return text === 'default' ? 'nat' : parseChoice(flag, text, ['host', 'none', 'nat']);
+}
+
+/** `K=V` pairs; the last one wins. */
+export function parsePairs(flag: string, texts: readonly string[]): Record<string, string> {
+  const pairs: Record<string, string> = {};
+  for (const text of texts) {
+    const at = text.indexOf('=');
+    if (at < 1) throw badValue(flag, text, 'it takes NAME=VALUE');
+    pairs[text.slice(0, at)] = text.slice(at + 1);
+  }
+  return pairs;
+}
+
+const architectures: Record<string, string> = {
+  x64: 'amd64',
+  x86_64: 'amd64',
+  amd64: 'amd64',
+  arm64: 'arm64',
+  aarch64: 'arm64',
+  arm: 'arm',
+  ia32: '386',
+  ppc64: 'ppc64le',
+  s390x: 's390x',
+  riscv64: 'riscv64',
+};
+
+/** This machine, in OCI's words. */
+export function nativePlatform(): Platform {
+  return { os: 'linux', architecture: architectures[process.arch] ?? process.arch };
+}
+
+/** Checks that a platform is this machine's own: the only one that can be built here. */
+export function parsePlatform(flag: string, text: string): Platform {
+  const native = nativePlatform();
+  const [os = '', architecture = '', variant] = text.toLowerCase().split('/');
+  const isNative = os === 'linux' && (architectures[architecture] ?? architecture) === native.architecture;
+  if (!isNative || (variant !== undefined && !(native.architecture === 'arm64' && variant === 'v8'))) {
+    throw wrongUse(
+      'foreign-platform',
+      `The platform \`${text}\` of ${flag} can't be built on this machine.`,
+      {
+        hint: `Leave ${flag} out, or build linux/${native.architecture}.`,
+      },
+    );
+  }
+  return native;
+}
+
+/** SOURCE_DATE_EPOCH in seconds, or undefined when it isn't set. */
+export function parseSourceDateEpoch(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text))) {
+    throw wrongUse(
+      'bad-value',
+      `SOURCE_DATE_EPOCH is \`${text}\`: it takes seconds since 1970, a whole number.`,
+    );
+  }
+  return Number(text);
+}

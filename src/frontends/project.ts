@@ -1,0 +1,155 @@
+/** From a build file to an image: the frontend's plan, its build, and what becomes of the result. */
+import { join } from 'node:path';
+import { buildPlan, type PlanBuildResult, type PlanRow, reportPlan } from '../build/index.ts';
+import type { Digest } from '../kit/digest.ts';
+import type { EventSink, Network, Plan, Step, StepFailure } from '../plan/index.ts';
+import type { Store } from '../store/store.ts';
+import type { Limits, LocalWorker } from '../workers/local/index.ts';
+import { createLocalWorker, hostIdentity } from '../workers/local/index.ts';
+import { loadPlan } from './index.ts';
+import type { PlanRequest, SnapshotFiles } from './request.ts';
+
+/** What a build file and its settings are. */
+export interface ProjectRequest {
+  store: Store;
+  /** The build file, absolute. */
+  path: string;
+  settingsFile?: string;
+  set: Readonly<Record<string, string>>;
+  target?: string;
+  noCache?: boolean;
+  noCacheFilter?: readonly string[];
+  network?: Network;
+}
+
+export interface BuildRequest extends ProjectRequest {
+  tags: readonly string[];
+  labels: Readonly<Record<string, string>>;
+  outputs: readonly OutputRequest[];
+  limits: Limits;
+  /** Steps at work at once. */
+  jobs: number;
+  /** The image's digest is asked for, though no output needs it. */
+  needDigest: boolean;
+  /** Seconds since the epoch: no time in a layer is later. */
+  sourceDateEpoch?: number;
+  timeoutMs?: number;
+  signal: AbortSignal;
+  onEvent: EventSink;
+}
+
+export interface OutputRequest {
+  type: string;
+  dest?: string;
+  /** `oci`, `docker`: a tar instead of a folder. */
+  tar?: boolean;
+}
+
+export type BuildResult =
+  | { outcome: 'done'; imageId: string; digest?: Digest; ran: number; reused: number; savedMs: number }
+  | { outcome: 'failed'; step: Pick<Step, 'id' | 'stage' | 'title'>; failure: StepFailure }
+  | { outcome: 'interrupted' };
+
+type Worker = ReturnType<typeof createLocalWorker>;
+
+/** A build of the build file failed or was stopped before there was a plan. */
+class Unfinished extends Error {
+  readonly result: Exclude<PlanBuildResult, { outcome: 'done' }>;
+
+  constructor(result: Exclude<PlanBuildResult, { outcome: 'done' }>) {
+    super('the build file could not be evaluated');
+    this.result = result;
+  }
+}
+
+export async function build(request: BuildRequest): Promise<BuildResult> {
+  const worker = createLocalWorker(request.store);
+  try {
+    const plan = await planOf(request, worker, request);
+    return await buildImage(request, worker, plan);
+  } catch (error) {
+    if (error instanceof Unfinished) return error.result;
+    throw error;
+  } finally {
+    worker.close();
+  }
+}
+
+/** The plan of a build file and what a build of it would do. Only the build file itself is evaluated. */
+export async function planReport(request: ProjectRequest): Promise<{ plan: Plan; rows: PlanRow[] }> {
+  const worker = createLocalWorker(request.store);
+  try {
+    const plan = await planOf(request, worker, {
+      jobs: 1,
+      limits: {},
+      signal: new AbortController().signal,
+      onEvent: () => {},
+    });
+    return { plan, rows: await reportPlan(request.store, worker, plan, request.path) };
+  } finally {
+    worker.close();
+  }
+}
+
+type Run = Pick<BuildRequest, 'jobs' | 'limits' | 'signal' | 'onEvent'>;
+
+async function planOf(request: ProjectRequest, worker: Worker, run: Run): Promise<Plan> {
+  const { store, path } = request;
+  const evaluate = async (plan: Plan): Promise<SnapshotFiles> => {
+    const { jobs, limits, signal, onEvent } = run;
+    const result = await buildPlan({
+      ...{ store, worker, plan, jobs, limits, signal, onEvent },
+      buildFile: `${path} (configure)`,
+      isMain: false,
+      holdsResult: false,
+    });
+    if (result.outcome !== 'done') throw new Unfinished(result);
+    return (file) => worker.readFile(result.result, file);
+  };
+  // A walk over /etc: once is enough.
+  let identity: Readonly<Record<string, string>> | undefined;
+  const rest: Partial<PlanRequest> = {};
+  for (const name of ['settingsFile', 'target', 'noCache', 'noCacheFilter'] as const) {
+    if (request[name] !== undefined) Object.assign(rest, { [name]: request[name] });
+  }
+  const { resolveImage } = await import('./resolve-image.ts');
+  const plan = await loadPlan({
+    path,
+    set: request.set,
+    evaluate,
+    hostIdentity: () => (identity ??= hostIdentity(store)),
+    resolveImage: (source) => resolveImage(store, source),
+    cacheDir: join(store.dir, 'compiled'),
+    ...rest,
+  });
+  return request.network === undefined ? plan : withNetwork(plan, request.network);
+}
+
+function withNetwork(plan: Plan, network: Network): Plan {
+  return {
+    ...plan,
+    steps: plan.steps.map((step) =>
+      step.op.type === 'run' ? { ...step, op: { ...step.op, network } } : step,
+    ),
+  };
+}
+
+async function buildImage(request: BuildRequest, worker: Worker, plan: Plan): Promise<BuildResult> {
+  const { store, path, jobs, limits, timeoutMs, signal, onEvent, outputs, needDigest } = request;
+  let image: { imageId: string; digest?: Digest } = { imageId: '' };
+  const result = await buildPlan({
+    ...{ store, worker, plan, jobs, limits, timeoutMs, signal, onEvent },
+    buildFile: path,
+    isMain: true,
+    holdsResult: outputs.length > 0 || needDigest,
+    conclude: async (snapshot) => {
+      const { makeImage } = await import('./make-image.ts');
+      const made = await makeImage(request, plan, snapshot, async () => (await worker.open()) as LocalWorker);
+      image = made;
+      return { tags: made.tags, ...(made.digest && { digest: made.digest }) };
+    },
+  });
+  if (result.outcome !== 'done') return result;
+  const { ran, reused, savedMs } = result;
+  return { outcome: 'done', ...image, ran, reused, savedMs };
+}

@@ -1,0 +1,14 @@
+/** What a frontend may ask of a source before a build: the configuration of the image that it is. */
+import { resolveSource } from '../images/index.ts';
+import type { ImageConfig, Platform, Source } from '../plan/index.ts';
+import type { Store } from '../store/store.ts';
+
+/** Undefined for sources that carry none: folders and tars. */
+export async function resolveImage(
+  store: Store,
+  source: Source,
+): Promise<{ config: ImageConfig; platform: Platform } | undefined> {
+  if (source.type === 'folder' || source.type === 'tarball') return undefined;
+  const { config, platform } = await resolveSource(store, source);
+  return config && platform && { config, platform };
+}

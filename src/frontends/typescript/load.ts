@@ -1,0 +1,78 @@
+/** Runs a build file in TypeScript and tells what is wrong with it at the place that a person wrote. */
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type SourceLocation, UserError, wrongUse } from '../../kit/errors.ts';
+import { authoringModule, callerLocation, type ImageEntry } from './authoring.ts';
+import type { Settings } from './cambium.d.ts';
+
+/** The default export of the build file `path`; `setting` is what it imports under that name. */
+export async function runProgram(
+  path: string,
+  setting: Settings,
+  cacheDir: string | undefined,
+): Promise<ImageEntry> {
+  const { createJiti } = await import('jiti');
+  const folder = dirname(path);
+  const jiti = createJiti(path, {
+    fsCache: cacheDir ?? false,
+    moduleCache: false,
+    interopDefault: true,
+    virtualModules: { cambium: authoringModule(folder, path, setting) },
+  });
+  let exported: unknown;
+  try {
+    exported = await jiti.import(path, { default: true });
+  } catch (error) {
+    throw programError(error, path, folder);
+  }
+  if (isImage(exported)) return exported;
+  throw wrongUse('no-image', 'The build file has no image as its default export.', {
+    hint: 'It must end with `export default image({ … })`.',
+    location: { file: path },
+  });
+}
+
+function isImage(value: unknown): value is ImageEntry {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    value.kind === 'image' &&
+    'options' in value
+  );
+}
+
+function programError(error: unknown, path: string, folder: string): unknown {
+  if (error instanceof UserError) return error;
+  if (!(error instanceof Error)) {
+    return wrongUse('program-failed', `The build file threw ${String(error)}.`, {
+      location: { file: path },
+      cause: error,
+    });
+  }
+  const syntax = syntaxPlace(error, path);
+  if (syntax !== undefined) {
+    return wrongUse('syntax-error', `${syntax.message}.`, { location: syntax.location, cause: error });
+  }
+  const [message = ''] = error.message.split('\n');
+  const location = callerLocation(error, folder) ?? { file: path };
+  return wrongUse('program-failed', `${error.name}: ${message}`, { location, cause: error });
+}
+
+/** Babel tells `ParseError: MESSAGE` and then ` FILE:LINE:COLUMN`, or ends its message with `(LINE:COLUMN)`. */
+function syntaxPlace(error: Error, path: string): { message: string; location: SourceLocation } | undefined {
+  const text = error.message;
+  const place = /\s(\/\S+\.[cm]?[jt]sx?):(\d+):(\d+)/.exec(text) ?? /()\((\d+):(\d+)\)/.exec(text);
+  if (!place || !/SyntaxError|ParseError/.test(`${error.name} ${error.constructor.name} ${text}`))
+    return undefined;
+  const file = place[1] || path;
+  const line = Number(place[2]);
+  const width = readFileSync(file, 'utf8').split('\n')[line - 1]?.length ?? 0;
+  const message = text
+    .slice(0, place.index)
+    .replace(/^(ParseError|SyntaxError):\s*/, '')
+    .replace(/^\/\S+:\s*/, '')
+    .trim()
+    .replace(/[.:]$/, '');
+  return { message, location: { file, line, column: Math.min(Number(place[3]) + 1, width + 1) } };
+}

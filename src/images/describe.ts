@@ -1,0 +1,64 @@
+/** What `image inspect` and `image history` tell. */
+import type { Digest } from '../kit/digest.ts';
+import type { ImageConfig, Platform } from '../plan/index.ts';
+import type { ImageContext } from './context.ts';
+import { layersOf } from './layers.ts';
+import { composeImage, historyOf, timeText } from './manifest.ts';
+import { type Image, tagsOf } from './records.ts';
+import { shortName } from './references.ts';
+
+export interface ImageFacts {
+  id: string;
+  tags: string[];
+  /** Digest of the OCI manifest. */
+  digest: Digest;
+  created: string;
+  platform: Platform;
+  config: ImageConfig;
+  /** Folder of the snapshot that is the image's root. */
+  root: string;
+  snapshot: string;
+  layers: { digest: Digest; sizeBytes: number }[];
+  sizeBytes: number;
+}
+
+/** All of an image's facts. Hashes layers that weren't asked for before; stores none. */
+export async function inspectImage(context: ImageContext, image: Image): Promise<ImageFacts> {
+  const composed = await composeImage(context, image, { blobs: false });
+  const layers = composed.layers.map(({ diffId, size }) => ({ digest: diffId, sizeBytes: size }));
+  return {
+    id: image.id,
+    tags: tagsOf(context.store.db, image.id).map(shortName),
+    digest: composed.manifest.digest,
+    created: timeText(image.createdMs),
+    platform: image.platform,
+    config: image.config,
+    root: image.root,
+    snapshot: image.snapshot,
+    layers,
+    sizeBytes: layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  };
+}
+
+export interface HistoryFact {
+  createdBy: string;
+  created: string;
+  /** Bytes of the layer; 0 where the configuration alone was changed. */
+  sizeBytes: number;
+  digest?: Digest;
+  comment?: string;
+}
+
+/** How an image came about, the newest first. */
+export async function imageHistory(context: ImageContext, image: Image): Promise<HistoryFact[]> {
+  const layers = await layersOf(context, { snapshot: image.snapshot, root: image.root, blobs: false });
+  return historyOf(context, image, layers)
+    .map((line) => ({
+      createdBy: line.createdBy,
+      created: line.created ?? timeText(image.createdMs),
+      sizeBytes: line.layer && !line.isEmpty ? line.layer.size : 0,
+      ...(line.layer && !line.isEmpty ? { digest: line.layer.diffId } : {}),
+      ...(line.comment === undefined ? {} : { comment: line.comment }),
+    }))
+    .reverse();
+}

@@ -1,0 +1,117 @@
+/** Writes an image in the form that was asked for, and tells of it by events. */
+import { closeSync, createReadStream, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { Digest } from '../../kit/digest.ts';
+import { wrongUse } from '../../kit/errors.ts';
+import type { EventSink } from '../../plan/index.ts';
+import { type ImageContext, abortOf, withRunFolder } from '../context.ts';
+import { composeImage } from '../manifest.ts';
+import { type Image, tagsOf } from '../records.ts';
+import { normaliseTag } from '../references.ts';
+import { streamArchive, writeArchive } from './archive.ts';
+import { writeLayout } from './layout.ts';
+import { loadIntoDocker } from './load.ts';
+import { type Part, archiveParts } from './parts.ts';
+import { replaceFile } from './replace.ts';
+import { writeRootfsFolder, writeRootfsTar } from './rootfs.ts';
+
+export interface OutputRequest {
+  /** `oci`, `docker`, `tar` or `local`. */
+  type: string;
+  /** Absolute host path; `-` is standard output. Only `docker` may leave it out: then the Docker daemon gets the image. */
+  dest?: string;
+  /** For `oci`: one tar file, or a folder; without it, a dest that ends in `/` is a folder. */
+  tar?: boolean;
+  /** Names written into the output instead of the image's tags. */
+  names?: readonly string[];
+}
+
+export interface OutputOptions {
+  /** SOURCE_DATE_EPOCH, in seconds. */
+  clampSeconds?: number;
+  /** Names of the image; without them, all its tags. */
+  tags?: readonly string[];
+  onEvent: EventSink;
+  signal?: AbortSignal;
+}
+
+export interface OutputResult {
+  bytes: number;
+  /** Digest of the manifest, for the forms that have one. */
+  digest?: Digest;
+}
+
+/** Writes one output, whole or not at all. */
+export async function writeOutput(context: ImageContext, image: Image, request: OutputRequest, options: OutputOptions): Promise<OutputResult> {
+  const start = Date.now();
+  const output = `${request.type}${request.dest === undefined ? '' : ` ${request.dest}`}`;
+  options.onEvent({ type: 'output-started', at: start, output });
+  const onProgress = (message: string) => options.onEvent({ type: 'output-progress', at: Date.now(), output, message });
+  const result = await write({ ...context, ...abortOf(options) }, image, request, { ...options, onProgress });
+  const at = Date.now();
+  const dest = request.dest ?? 'the Docker daemon';
+  options.onEvent({ type: 'output-done', at, output, dest, bytes: result.bytes, durationMs: at - start });
+  return result;
+}
+
+type WriteOptions = OutputOptions & { onProgress: (message: string) => void };
+
+async function write(context: ImageContext, image: Image, request: OutputRequest, options: WriteOptions): Promise<OutputResult> {
+  switch (request.type) {
+    case 'local':
+      return { bytes: await writeRootfsFolder(context, image, withoutSlash(destOf(request))) };
+    case 'tar':
+      return { bytes: await writeTar(context, image, destOf(request), options.clampSeconds) };
+    case 'oci':
+    case 'docker':
+      return writeImage(context, image, request, options);
+    default:
+      throw wrongUse('bad-output', `There is no output of the type ${request.type}.`, { hint: 'There are oci, docker, tar and local.' });
+  }
+}
+
+async function writeImage(context: ImageContext, image: Image, request: OutputRequest, options: WriteOptions): Promise<OutputResult> {
+  const given = request.names?.length ? request.names : options.tags;
+  const tags = given?.map(normaliseTag) ?? tagsOf(context.store.db, image.id);
+  const clamp = options.clampSeconds === undefined ? {} : { clampSeconds: options.clampSeconds };
+  const composed = await composeImage(context, image, { ...clamp, blobs: true, onProgress: options.onProgress });
+  const digest = composed.manifest.digest;
+  if (request.type === 'oci' && !(request.tar ?? !destOf(request).endsWith('/'))) {
+    return { digest, bytes: await writeLayout(context.store, composed, tags, withoutSlash(destOf(request))) };
+  }
+  const parts = archiveParts(context.store, composed, tags, request.type === 'docker');
+  return { digest, bytes: await writeImageArchive(parts, request, context.signal) };
+}
+
+function writeImageArchive(parts: readonly Part[], request: OutputRequest, signal?: AbortSignal): Promise<number> {
+  if (request.dest === undefined && request.type === 'docker') return loadIntoDocker(parts, signal);
+  const dest = destOf(request);
+  if (dest === '-') return streamArchive(parts, process.stdout, signal);
+  return replaceFile(dest, (fd) => writeArchive(parts, fd, signal));
+}
+
+async function writeTar(context: ImageContext, image: Image, dest: string, clampSeconds?: number): Promise<number> {
+  if (dest !== '-') return replaceFile(dest, (fd) => writeRootfsTar(context, image, fd, clampSeconds));
+  // A pipe can't be moved about in, so the tar is made whole first; the run's folder goes with the run.
+  return withRunFolder(context, async (dir) => {
+    const temporary = join(dir, 'rootfs.tar');
+    const fd = openSync(temporary, 'w+', 0o600);
+    try {
+      const size = await writeRootfsTar(context, image, fd, clampSeconds);
+      await pipeline(createReadStream(temporary), process.stdout, { end: false });
+      return size;
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
+function destOf(request: OutputRequest): string {
+  if (request.dest !== undefined) return request.dest;
+  throw wrongUse('bad-output', `The output of type ${request.type} has no dest: where shall it be written?`);
+}
+
+function withoutSlash(path: string): string {
+  return path === '/' ? path : path.replace(/\/+$/, '');
+}

@@ -1,0 +1,60 @@
+/** Outputs appear whole or not at all: they are written under another name beside their place, then renamed. */
+import { closeSync, mkdirSync, openSync, readdirSync, realpathSync, renameSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { errnoOf, explainSystemError, wrongUse } from '../../kit/errors.ts';
+import { removeTree } from '../../kit/tar/safe-root.ts';
+import { newId } from '../../store/runs.ts';
+
+function besides(dest: string): string {
+  return join(dirname(dest), `.${basename(dest)}.${newId()}.tmp`);
+}
+
+/** Writes the file `dest` by `write`. */
+export async function replaceFile<T>(dest: string, write: (fd: number) => Promise<T>): Promise<T> {
+  const there = statSync(dest, { throwIfNoEntry: false });
+  if (there?.isDirectory()) {
+    throw wrongUse('dest-is-a-folder', `The output's dest ${dest} is a folder.`, { hint: 'Name the file to write in it.' });
+  }
+  // A rename would put a file in the place of /dev/null.
+  if (there && !there.isFile()) throw wrongUse('dest-is-no-file', `The output's dest ${dest} is no regular file.`, { hint: 'Use dest=- for standard output.' });
+  // Of a link, the file it leads to is replaced.
+  return withPlace(there ? realpathSync(dest) : dest, async (temporary) => {
+    const fd = openSync(temporary, 'wx+', 0o666);
+    try {
+      return await write(fd);
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
+/** Makes the folder `dest`, which must be absent or empty, by `fill`. */
+export function makeFolder<T>(dest: string, fill: (folder: string) => Promise<T>): Promise<T> {
+  return withPlace(dest, async (temporary) => {
+    mkdirSync(temporary);
+    return fill(temporary);
+  });
+}
+
+async function withPlace<T>(dest: string, write: (temporary: string) => Promise<T>): Promise<T> {
+  const temporary = besides(dest);
+  try {
+    const result = await write(temporary);
+    renameSync(temporary, dest);
+    return result;
+  } catch (error) {
+    removeTree(temporary);
+    if (errnoOf(error) === 'ENOENT' && !statSync(dirname(dest), { throwIfNoEntry: false })) {
+      throw wrongUse('no-such-folder', `The output can't be written to ${dest}: there is no folder ${dirname(dest)}.`, { cause: error });
+    }
+    throw explainSystemError(error, `writing ${dest}`);
+  }
+}
+
+/** `absent` and `empty` places are free to be taken. */
+export function stateOf(dest: string): 'absent' | 'empty' | 'filled' | 'no-folder' {
+  const stats = statSync(dest, { throwIfNoEntry: false });
+  if (stats === undefined) return 'absent';
+  if (!stats.isDirectory()) return 'no-folder';
+  return readdirSync(dest).length === 0 ? 'empty' : 'filled';
+}

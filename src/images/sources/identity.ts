@@ -1,0 +1,71 @@
+/** What identifies a source's content, found out without unpacking anything. */
+import { createHash } from 'node:crypto';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Digest } from '../../kit/digest.ts';
+import { errnoOf, explainSystemError, wrongUse } from '../../kit/errors.ts';
+import { packTar } from '../../kit/tar/pack.ts';
+import type { Store } from '../../store/store.ts';
+import { rootfsMembers } from '../outputs/rootfs.ts';
+
+/** Younger files may change again without their times telling: the kernel's clock ticks every 4 to 10 ms. */
+const racyNs = 2_000_000_000n;
+const chunkBytes = 4 * 1024 * 1024;
+
+/** Digest of a file's bytes, remembered by its metadata. */
+export async function fileDigest(store: Store, path: string): Promise<Digest> {
+  const fd = openForReading(path);
+  try {
+    const before = fstatSync(fd, { bigint: true });
+    const fingerprint = fingerprintOf(before);
+    const row = store.db.prepare('SELECT digest FROM scans WHERE root = ? AND fingerprint = ?').get(path, fingerprint);
+    if (row !== undefined) return (row as { digest: Digest }).digest;
+    const digest = await hashOpen(fd);
+    const after = fstatSync(fd, { bigint: true });
+    if (fingerprintOf(after) === fingerprint && isSettled(before)) {
+      store.db
+        .prepare('INSERT OR REPLACE INTO scans (root, fingerprint, digest, listing, last_used_ms) VALUES (?, ?, ?, ?, ?)')
+        .run(path, fingerprint, digest, Buffer.alloc(0), Date.now());
+    }
+    return digest;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openForReading(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw wrongUse('missing-source', `${path} doesn't exist.`, { cause: error });
+    throw explainSystemError(error, `reading ${path}`);
+  }
+}
+
+function fingerprintOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `file ${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+}
+
+function isSettled({ mtimeNs, ctimeNs }: BigIntStats): boolean {
+  const now = BigInt(Date.now()) * 1_000_000n;
+  return now - mtimeNs > racyNs && now - ctimeNs > racyNs;
+}
+
+async function hashOpen(fd: number): Promise<Digest> {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(chunkBytes);
+  for (let at = 0; ; ) {
+    const count = readSync(fd, buffer, 0, buffer.length, at);
+    if (count === 0) break;
+    hash.update(buffer.subarray(0, count));
+    at += count;
+    await nextTurn();
+  }
+  return `sha256:${hash.digest('hex')}` as Digest;
+}
+
+/** Digest over all of a folder's entries and their content: that of the tar it would be. Reads every file. */
+export async function folderDigest(path: string): Promise<Digest> {
+  const { digest } = await packTar(rootfsMembers(path), { hash: true });
+  return digest as Digest;
+}

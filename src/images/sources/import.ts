@@ -1,0 +1,145 @@
+/**
+ * Turns what comes from elsewhere into snapshots: one for each layer of an image, filed under a key over the parent's
+ * key and the layer's digest, so that images share what they share; one for a tar or a folder.
+ */
+import { chmodSync, createReadStream, lchownSync, linkSync } from 'node:fs';
+import { type Digest, canonicalJson, hexOf, sha256 } from '../../kit/digest.ts';
+import { explainSystemError } from '../../kit/errors.ts';
+import { makeEntry } from '../../kit/copy-node.ts';
+import { fsPath } from '../../kit/names.ts';
+import { setTimes, setXattr } from '../../kit/system.ts';
+import { decompress } from '../../kit/tar/decompress.ts';
+import { streamInput } from '../../kit/tar/input.ts';
+import { unpackLayer, unpackTar } from '../../kit/tar/unpack.ts';
+import type { Entry } from '../../kit/tree.ts';
+import type { SnapshotId, StepKey } from '../../plan/index.ts';
+import { type ImageContext, abortOf } from '../context.ts';
+import { importedVariant, rememberLayer } from '../layers.ts';
+import type { SnapshotWriter } from '../ports.ts';
+import type { HistoryItem } from '../records.ts';
+import { walkTree } from '../walk-tree.ts';
+import type { DescribedImage, LayerBlob, OciHistory } from './described.ts';
+import { ensureLayerBlob, freeBytes } from './layer-blobs.ts';
+
+/** What an import is made with. */
+export interface Importing {
+  context: ImageContext;
+  writer: SnapshotWriter;
+  /** Names the stage in lists of snapshots. */
+  stage: string;
+  onProgress?: (message: string) => void;
+}
+
+export interface ImportedTree {
+  snapshot: SnapshotId;
+  history: HistoryItem[];
+}
+
+function keyOf(facts: Record<string, string | null>): StepKey {
+  return hexOf(sha256(canonicalJson({ import: 1, ...facts }))) as StepKey;
+}
+
+/** Imports the layers of an image. Nothing is unpacked of a layer before all of it was checked. */
+export async function importLayers(importing: Importing, image: DescribedImage, place: string): Promise<ImportedTree> {
+  const history = alignHistory(image);
+  let key: StepKey | undefined;
+  let snapshot: SnapshotId | undefined;
+  for (const [at, layer] of image.layers.entries()) {
+    importing.onProgress?.(`layer ${at + 1} of ${image.layers.length}`);
+    const title = history.find((line) => line.layer === at)?.createdBy ?? `layer ${at + 1} of ${place}`;
+    key = keyOf({ layer: layer.diffId, parent: key ?? null });
+    snapshot = await importLayer(importing, layer, place, { key, parent: snapshot, title });
+    for (const line of history) if (line.layer === at) line.snapshot = snapshot;
+  }
+  snapshot ??= await importing.writer.make({ key: keyOf({ empty: 'root' }), parent: undefined, stage: importing.stage, title: 'empty root' }, async (root) => plainRoot(root));
+  return { snapshot, history: history.map(({ layer: _, ...item }) => item) };
+}
+
+async function importLayer(
+  { context, writer, stage }: Importing,
+  layer: LayerBlob,
+  place: string,
+  { key, parent, title }: { key: StepKey; parent: SnapshotId | undefined; title: string },
+): Promise<SnapshotId> {
+  const { path, size } = await ensureLayerBlob(context, layer, place);
+  const snapshot = await writer.make({ key, parent, stage, title }, async (root) => {
+    if (parent === undefined) plainRoot(root);
+    // The digest vouches for the end of the archive.
+    await unpack(() => unpackLayer(path, root, { allowMissingEnd: true, ...abortOf(context) }), place);
+  });
+  rememberLayer(context.store, snapshot, importedVariant, { diffId: layer.diffId, size, empty: false });
+  return snapshot;
+}
+
+/** Imports a root filesystem from a tar, compressed or not; `digest` is that of the file. */
+export async function importTarball(importing: Importing, path: string, digest: Digest): Promise<ImportedTree> {
+  const { context, writer, stage } = importing;
+  const title = `from ${path.replace(/^.*\//, '')}`;
+  const snapshot = await writer.make({ key: keyOf({ tarball: digest }), parent: undefined, stage, title }, async (root) => {
+    plainRoot(root);
+    const plain = decompress(createReadStream(path, { highWaterMark: 1024 * 1024 }), { limitBytes: freeBytes(context.store) });
+    await unpack(() => unpackTar(streamInput(plain), root, abortOf(context)), path);
+  });
+  return { snapshot, history: [{ createdBy: title, snapshot }] };
+}
+
+/** Imports a root filesystem from a folder of the host; `digest` is that of its content. */
+export async function importFolder(importing: Importing, path: string, digest: Digest): Promise<ImportedTree> {
+  const title = `from ${path.replace(/^.*\/(?=.)/, '')}`;
+  const request = { key: keyOf({ folder: digest }), parent: undefined, stage: importing.stage, title };
+  const snapshot = await importing.writer.make(request, (root) => unpack(async () => copyFolder(path, root), path));
+  return { snapshot, history: [{ createdBy: title, snapshot }] };
+}
+
+function copyFolder(from: string, root: string): void {
+  const firstNames = new Map<string, string>();
+  const folderTimes: [host: string, mtimeNs: bigint][] = [];
+  for (const { entry, host } of walkTree(from)) {
+    const to = entry.path === '' ? root : `${root}/${entry.path}`;
+    const first = entry.inode === undefined ? undefined : firstNames.get(entry.inode);
+    if (entry.path === '') setRoot(root, entry);
+    else if (first !== undefined) linkSync(fsPath(first), fsPath(to));
+    else if (entry.type !== 'socket') makeEntry(entry, host, to);
+    if (entry.inode !== undefined && first === undefined) firstNames.set(entry.inode, to);
+    if (entry.type === 'directory') folderTimes.push([to, entry.mtimeNs]);
+  }
+  for (const [to, mtimeNs] of folderTimes.reverse()) setTimes(to, mtimeNs);
+}
+
+/** A root folder that nothing is said of: not of the time it happens to be made. */
+function plainRoot(root: string): void {
+  setRoot(root, { path: '', type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0, mtimeNs: 0n });
+}
+
+function setRoot(root: string, entry: Entry): void {
+  lchownSync(root, entry.uid, entry.gid);
+  chmodSync(root, entry.mode);
+  for (const [name, value] of entry.xattrs ?? []) setXattr(root, name, value);
+  setTimes(root, entry.mtimeNs);
+}
+
+async function unpack(body: () => Promise<void>, place: string): Promise<void> {
+  try {
+    await body();
+  } catch (error) {
+    throw explainSystemError(error, `unpacking ${place}`);
+  }
+}
+
+/** History lines with the index of the layer each stands for; extra lines are taken for changes of the configuration. */
+function alignHistory(image: DescribedImage): (HistoryItem & { layer?: number })[] {
+  let next = 0;
+  return image.history.map((line) => {
+    const hasLayer = line.empty_layer !== true && next < image.layers.length;
+    return { ...toItem(line), ...(hasLayer ? { layer: next++ } : {}) };
+  });
+}
+
+function toItem(line: OciHistory): HistoryItem {
+  return {
+    createdBy: line.created_by ?? '',
+    ...(line.created ? { created: line.created } : {}),
+    ...(line.author ? { author: line.author } : {}),
+    ...(line.comment ? { comment: line.comment } : {}),
+  };
+}

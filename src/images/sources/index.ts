@@ -1,0 +1,132 @@
+/** Sources of a build's first step, and `image import`: what they are, and their snapshots. */
+import { basename } from 'node:path';
+import { canonicalJson, type Digest, sha256 } from '../../kit/digest.ts';
+import type { ImageConfig, Platform, SnapshotId, Source, StepKey } from '../../plan/index.ts';
+import { fileKey } from '../../store/snapshots.ts';
+import type { Store } from '../../store/store.ts';
+import type { ImageContext } from '../context.ts';
+import { layersOf } from '../layers.ts';
+import type { SnapshotWriter } from '../ports.ts';
+import { type Image, requireImage, saveImage } from '../records.ts';
+import { fileDigest, folderDigest } from './identity.ts';
+import { type ImportedTree, type Importing, importFolder, importLayers, importTarball } from './import.ts';
+import { openAny, openLayout } from './open.ts';
+import { hostPlatform } from './platform.ts';
+import { blobFile } from './stored-layers.ts';
+
+/** What a build needs to know of a source before it unpacks anything. */
+export interface ResolvedSource {
+  /** Equal for equal content: of an image its manifest's digest, of a tar or folder that of its content. */
+  identity: Digest;
+  /** Absent for sources that aren't images. */
+  config?: ImageConfig;
+  platform?: Platform;
+}
+
+/** What identifies a source and its content, as `name → digest`: it enters the key of the step that brings it in. */
+export async function identifySource(store: Store, source: Source): Promise<Readonly<Record<string, string>>> {
+  return { content: (await resolveSource(store, source)).identity };
+}
+
+/** Finds out what a source is, without unpacking it. */
+export async function resolveSource(store: Store, source: Source): Promise<ResolvedSource> {
+  switch (source.type) {
+    case 'image': {
+      const image = requireImage(store.db, source.reference);
+      // Its snapshot is never changed nor named again: no layer has to be hashed for this.
+      const identity = sha256(canonicalJson({ snapshot: image.snapshot, root: image.root }));
+      return { identity, config: image.config, platform: image.platform };
+    }
+    case 'oci-layout': {
+      const opened = openLayout(source.path);
+      using _files = opened.files;
+      const { identity, config, platform } = opened.describe(source.reference);
+      return { identity, config, platform };
+    }
+    case 'tarball':
+      return { identity: await fileDigest(store, source.path) };
+    case 'folder':
+      return { identity: await folderDigest(source.path) };
+  }
+}
+
+/** Makes the snapshot that a source stands for, and files it under the key of the step that asked for it. */
+export async function importSource(
+  context: ImageContext,
+  writer: SnapshotWriter,
+  source: Source,
+  step: { key: StepKey; stage: string; title: string },
+): Promise<SnapshotId> {
+  const { snapshot } = await treeOf({ context, writer, stage: step.stage }, source);
+  fileKey(context.store.db, step.key, snapshot, step.key);
+  return snapshot;
+}
+
+async function treeOf(importing: Importing, source: Source): Promise<ImportedTree> {
+  const { context } = importing;
+  switch (source.type) {
+    case 'image':
+      return importStored(importing, requireImage(context.store.db, source.reference));
+    case 'oci-layout': {
+      const opened = openLayout(source.path);
+      using files = opened.files;
+      return await importLayers(importing, opened.describe(source.reference), files.place);
+    }
+    case 'tarball':
+      return importTarball(importing, source.path, await fileDigest(context.store, source.path));
+    case 'folder':
+      return importFolder(importing, source.path, await folderDigest(source.path));
+  }
+}
+
+/** An image of this store: its own snapshot, or, when only a folder of that is its root, snapshots of its layers. */
+async function importStored(importing: Importing, image: Image): Promise<ImportedTree> {
+  if (image.root === '/') return { snapshot: image.snapshot, history: [...image.history] };
+  const { context } = importing;
+  const layers = await layersOf(context, { snapshot: image.snapshot, root: image.root, blobs: true });
+  const filled = layers.filter(({ empty }) => !empty);
+  const described = {
+    identity: sha256(image.id),
+    config: image.config,
+    platform: image.platform,
+    history: filled.map(({ snapshot }) => ({ created_by: image.history.find((item) => item.snapshot === snapshot)?.createdBy ?? '' })),
+    layers: filled.map(({ diffId, size }) => ({ diffId, file: blobFile(context.store, diffId, size) })),
+    names: [],
+  };
+  return importLayers(importing, described, `image ${image.id.slice(0, 12)}`);
+}
+
+export interface ImportRequest extends Importing {
+  /** Folder or file: OCI layout, archive of `docker save` or `podman save`, or a root filesystem. */
+  path: string;
+  /** Which image of several. */
+  reference?: string;
+  /** Tags to give it; without any, those that the archive names. */
+  tags: readonly string[];
+  platform?: Platform;
+}
+
+/** `image import`. */
+export async function importImage(request: ImportRequest): Promise<Image> {
+  const { context, path } = request;
+  const opened = await openAny(context, path);
+  if (opened.kind !== 'image') {
+    const isTar = opened.kind === 'tarball';
+    const digest = isTar ? await fileDigest(context.store, path) : await folderDigest(path);
+    const tree = await (isTar ? importTarball(request, path, digest) : importFolder(request, path, digest));
+    const platform = request.platform ?? hostPlatform();
+    return saveImage(context.store.db, { ...tree, root: '/', config: {}, platform }, request.tags);
+  }
+  using files = opened.files;
+  const described = opened.describe(request.reference);
+  const tree = await importLayers(request, described, files.place);
+  const { config, platform, createdMs } = described;
+  const tags = request.tags.length > 0 ? request.tags : namesIn(described.names, path);
+  return saveImage(context.store.db, { ...tree, root: '/', config, platform, ...(createdMs === undefined ? {} : { createdMs }) }, tags);
+}
+
+/** A layout may give its images bare tags (`latest`): then the folder's or file's name comes before it. */
+function namesIn(names: readonly string[], path: string): string[] {
+  const stem = basename(path).replace(/\.(tar|tgz|tar\.gz|tar\.zst)$/, '').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '') || 'imported';
+  return names.map((name) => (/[/:]/.test(name) ? name : `${stem}:${name}`));
+}

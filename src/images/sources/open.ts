@@ -1,0 +1,82 @@
+/** Finds out what a path holds: an OCI layout, an archive of images, a root filesystem as tar or as folder. */
+import { closeSync, constants, createReadStream, existsSync, openSync, readSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, explainSystemError, wrongUse } from '../../kit/errors.ts';
+import { compressionOf, decompress } from '../../kit/tar/decompress.ts';
+import { newId } from '../../store/runs.ts';
+import { type ImageContext, withRunFolder } from '../context.ts';
+import { freeBytes } from './layer-blobs.ts';
+import { type DescribedImage, describeDockerArchive, describeLayout } from './described.ts';
+import { type ImageFiles, archiveFiles, folderFiles } from './image-files.ts';
+
+export type Opened =
+  | { kind: 'image'; files: ImageFiles; describe: (reference?: string) => DescribedImage }
+  /** A root filesystem. */
+  | { kind: 'tarball'; path: string }
+  | { kind: 'folder'; path: string };
+
+/** Opens an OCI layout's folder; dispose of `files` at the end. */
+export function openLayout(path: string): Opened & { kind: 'image' } {
+  if (!existsSync(join(path, 'index.json'))) {
+    throw wrongUse('missing-source', `${path} is not a folder in OCI image layout: it has no index.json.`);
+  }
+  const files = folderFiles(path);
+  return { kind: 'image', files, describe: (reference) => describeLayout(files, reference) };
+}
+
+/** Looks at what lies at `path`. Of compressed archives an uncompressed copy is made in the run's folder. */
+export async function openAny(context: ImageContext, path: string): Promise<Opened> {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) throw wrongUse('missing-source', `${path} doesn't exist.`);
+  if (stats.isDirectory()) return existsSync(join(path, 'index.json')) && existsSync(join(path, 'oci-layout')) ? openLayout(path) : { kind: 'folder', path };
+  const files = await openArchive(context, path);
+  if (files.find('index.json') && files.find('oci-layout')) {
+    return { kind: 'image', files, describe: (reference) => describeLayout(files, reference) };
+  }
+  if (files.find('manifest.json')) return { kind: 'image', files, describe: (reference) => describeDockerArchive(files, reference) };
+  files[Symbol.dispose]();
+  return { kind: 'tarball', path };
+}
+
+function openArchive(context: ImageContext, path: string): Promise<ImageFiles> {
+  if (compressionOfFile(path) === 'none') return archiveFiles(path, path);
+  return withRunFolder(context, async (dir) => {
+    const copy = join(dir, `archive-${newId()}`);
+    await unpackCopy(context, path, copy);
+    const files = await archiveFiles(copy, path);
+    // It stays readable while it is open.
+    unlinkSync(copy);
+    return files;
+  });
+}
+
+async function unpackCopy(context: ImageContext, path: string, copy: string): Promise<void> {
+  const fd = openSync(copy, 'wx', 0o600);
+  try {
+    for await (const chunk of decompress(createReadStream(path), { limitBytes: freeBytes(context.store) })) {
+      context.signal?.throwIfAborted();
+      for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at);
+    }
+  } catch (error) {
+    throw explainSystemError(error, `unpacking ${path}`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export function compressionOfFile(path: string): ReturnType<typeof compressionOf> {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw wrongUse('missing-source', `${path} doesn't exist.`, { cause: error });
+    throw explainSystemError(error, `reading ${path}`);
+  }
+  try {
+    const head = Buffer.alloc(4);
+    readSync(fd, head, 0, 4, 0);
+    return compressionOf(head);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * Errors that a person can act on. A `UserError` says what failed, where, why and what to do; anything
+ * else that is thrown is a bug of ours. Messages are put together in one place: `formatError`.
+ */
+
+/** Process exit codes, as documented for the command line. */
+export const ExitCode = {
+  done: 0,
+  buildFailed: 1,
+  wrongUse: 2,
+  outside: 3,
+  drift: 4,
+  interrupted: 130,
+} as const;
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** A place in a file that a person wrote. Lines and columns count from 1. */
+export interface SourceLocation {
+  file: string;
+  line?: number;
+  column?: number;
+  /** Last line of the range, when it spans more than one. */
+  endLine?: number;
+}
+
+export interface UserErrorFacts {
+  /** Stable identifier in kebab-case, for programs: `missing-stage`. */
+  code: string;
+  /** One sentence: what failed and why. */
+  message: string;
+  /** What to do about it. */
+  hint?: string;
+  exitCode: ExitCode;
+  location?: SourceLocation;
+  cause?: unknown;
+}
+
+export class UserError extends Error {
+  readonly code: string;
+  readonly hint: string | undefined;
+  readonly exitCode: ExitCode;
+  readonly location: SourceLocation | undefined;
+
+  constructor(facts: UserErrorFacts) {
+    super(facts.message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.name = 'UserError';
+    this.code = facts.code;
+    this.hint = facts.hint;
+    this.exitCode = facts.exitCode;
+    this.location = facts.location;
+  }
+}
+
+/** A person used the program or a build file wrongly (exit code 2). */
+export function wrongUse(code: string, message: string, rest: Partial<UserErrorFacts> = {}): UserError {
+  return new UserError({ ...rest, code, message, exitCode: ExitCode.wrongUse });
+}
+
+/** Something outside of the build failed: a disk, a registry, a missing program (exit code 3). */
+export function outside(code: string, message: string, rest: Partial<UserErrorFacts> = {}): UserError {
+  return new UserError({ ...rest, code, message, exitCode: ExitCode.outside });
+}
+
+/** The `code` of a system error such as `ENOENT`, or undefined. */
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined;
+}
+
+/**
+ * Turns system errors that a person can mend (full disk, no rights) into `UserError`s; gives back all
+ * others as they are.
+ */
+export function explainSystemError(error: unknown, doing: string): unknown {
+  if (error instanceof UserError) return error;
+  const rest = { cause: error };
+  switch (errnoOf(error)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return outside('no-space', `No space is left on the disk while ${doing}.`, {
+        ...rest,
+        hint: 'Free some space, or run `cambium cache prune`.',
+      });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return outside('no-permission', `Permission was denied while ${doing}: ${(error as Error).message}.`, {
+        ...rest,
+        hint: 'Run as root, or choose another place with --store.',
+      });
+    default:
+      return error;
+  }
+}

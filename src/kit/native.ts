@@ -1,0 +1,56 @@
+/**
+ * The C library, bound when it is first called: loading koffi costs 10 ms, and a build with nothing to do
+ * needs none of it. Only this folder's modules use these bindings.
+ */
+import { createRequire } from 'node:module';
+import type koffiModule from 'koffi';
+
+type Koffi = typeof koffiModule;
+type NativeFunction = (...args: unknown[]) => number;
+
+let loaded: { koffi: Koffi; libc: ReturnType<Koffi['load']> } | undefined;
+
+function load() {
+  if (loaded === undefined) {
+    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    loaded = { koffi, libc: koffi.load(null) };
+  }
+  return loaded;
+}
+
+/** A function of the C library by its C prototype, bound at its first call. */
+export function native(prototype: string): NativeFunction {
+  let bound: NativeFunction | undefined;
+  return (...args) => {
+    bound ??= load().libc.func(prototype) as unknown as NativeFunction;
+    return bound(...args);
+  };
+}
+
+/** Name of the last system error in this thread (`ENOENT`). */
+export function lastErrno(): string {
+  const { koffi } = load();
+  const number = koffi.errno();
+  const names = koffi.os.errno as Record<string, number>;
+  return Object.keys(names).find((name) => names[name] === number) ?? `errno ${number}`;
+}
+
+/** The error of a failed system call, in the shape of Node's own (`code`, `syscall`, `path`). */
+export function systemError(syscall: string, path?: string, code: string = lastErrno()): NodeJS.ErrnoException {
+  const error: NodeJS.ErrnoException = new Error(`${code}: ${syscall}${path === undefined ? '' : ` '${path}'`}`);
+  error.code = code;
+  error.syscall = syscall;
+  if (path !== undefined) error.path = path;
+  return error;
+}
+
+/** Throws the last error when `result` is negative, else gives it back. */
+export function checked(result: number, syscall: string, path?: string): number {
+  if (result < 0) throw systemError(syscall, path);
+  return Number(result);
+}
+
+/** A path as the C library takes it: bytes with a final NUL. */
+export function cPath(path: string | Buffer): string | Buffer {
+  return typeof path === 'string' ? path : Buffer.concat([path, Buffer.of(0)]);
+}

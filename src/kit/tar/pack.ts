@@ -1,0 +1,160 @@
+/**
+ * Writes an archive from members whose content lies in host files: hashes it, writes it, or both at once. Memory is
+ * two buffers whatever the size: while one is being written, the other is filled.
+ */
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, write } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { Digest } from '../digest.ts';
+import { outside } from '../errors.ts';
+import { fsPath } from '../names.ts';
+import { seek } from '../system.ts';
+import { type MemberHeader, paddingOf } from './format.ts';
+import { encodeHeader, endOfArchive } from './write.ts';
+
+export interface PackItem {
+  member: MemberHeader;
+  /** Host path of a file's content. */
+  content?: string;
+}
+
+export interface PackOptions {
+  /** An empty file open for writing; without it nothing is written. */
+  output?: number;
+  /** Whether the digest is wanted; it costs most of the time of a layer that isn't written. */
+  hash: boolean;
+  signal?: AbortSignal;
+}
+
+export interface Packed {
+  /** Bytes of the archive. */
+  size: number;
+  /** Members in it. */
+  members: number;
+  digest?: Digest;
+}
+
+const bufferBytes = 1024 * 1024;
+const zeros = Buffer.alloc(bufferBytes);
+const writeAt = promisify(write);
+
+/** Packs all items, in their order. */
+export async function packTar(items: Iterable<PackItem>, options: PackOptions): Promise<Packed> {
+  const sink = openSink(options);
+  let members = 0;
+  for (const { member, content } of items) {
+    members += 1;
+    await sink.put(encodeHeader(member));
+    if (member.type !== 'file' || member.size === 0) continue;
+    await putContent(sink, content as string, member.size);
+    await sink.put(zeros.subarray(0, paddingOf(member.size)));
+  }
+  await sink.put(endOfArchive);
+  return { members, ...(await sink.end()) };
+}
+
+type Sink = ReturnType<typeof openSink>;
+
+function openSink({ output, hash, signal }: PackOptions) {
+  const digest = hash ? createHash('sha256') : undefined;
+  let [buffer, other] = [Buffer.allocUnsafe(bufferBytes), Buffer.allocUnsafe(bufferBytes)];
+  let used = 0;
+  let written = 0;
+  let pending: Promise<void> = Promise.resolve();
+
+  const flush = async (): Promise<void> => {
+    signal?.throwIfAborted();
+    const [full, length, position] = [buffer, used, written];
+    // What was being written must be done before its buffer is filled again.
+    await pending;
+    if (output !== undefined) {
+      pending = writeAll(output, full.subarray(0, length), position);
+      // A failure is seen at the next flush; until then it must not count as unhandled.
+      pending.catch(() => {});
+    }
+    digest?.update(full.subarray(0, length));
+    written += length;
+    used = 0;
+    [buffer, other] = [other, full];
+    if (output === undefined) await nextTurn();
+  };
+
+  return {
+    async put(bytes: Buffer): Promise<void> {
+      for (let at = 0; at < bytes.length; ) {
+        const count = bytes.copy(buffer, used, at);
+        used += count;
+        at += count;
+        if (used === bufferBytes) await flush();
+      }
+    },
+    /** Reads up to `length` bytes of an open file; the count read. */
+    async read(fd: number, length: number, position: number): Promise<number> {
+      const count = readSync(fd, buffer, used, Math.min(length, bufferBytes - used), position);
+      used += count;
+      if (used === bufferBytes) await flush();
+      return count;
+    },
+    /** `length` zero bytes; long runs of them stay holes in the output. */
+    async hole(length: number): Promise<void> {
+      let left = length;
+      while (left > 0) {
+        if (used === 0 && left >= bufferBytes) {
+          digest?.update(zeros);
+          written += bufferBytes;
+          left -= bufferBytes;
+          await nextTurn();
+        } else {
+          const count = Math.min(left, bufferBytes - used);
+          buffer.fill(0, used, used + count);
+          used += count;
+          left -= count;
+          if (used === bufferBytes) await flush();
+        }
+      }
+    },
+    async end(): Promise<{ size: number; digest?: Digest }> {
+      if (used > 0) await flush();
+      await pending;
+      if (output !== undefined) ftruncateSync(output, written);
+      return { size: written, ...(digest ? { digest: `sha256:${digest.digest('hex')}` as Digest } : {}) };
+    },
+  };
+}
+
+async function writeAll(fd: number, bytes: Buffer, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    at += (await writeAt(fd, bytes, at, bytes.length - at, position + at)).bytesWritten;
+  }
+}
+
+async function putContent(sink: Sink, path: string, size: number): Promise<void> {
+  const fd = openSync(fsPath(path), constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const stats = fstatSync(fd);
+    if (stats.size !== size) throw changed(path);
+    const isSparse = stats.blocks * 512 < size && size > bufferBytes;
+    for (let at = 0; at < size; ) {
+      const data = isSparse ? (seek(fd, at, 'data') ?? size) : at;
+      await sink.hole(data - at);
+      const end = isSparse && data < size ? (seek(fd, data, 'hole') ?? size) : size;
+      await putData(sink, fd, path, data, end);
+      at = end;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function putData(sink: Sink, fd: number, path: string, start: number, end: number): Promise<void> {
+  for (let at = start; at < end; ) {
+    const count = await sink.read(fd, end - at, at);
+    if (count === 0) throw changed(path);
+    at += count;
+  }
+}
+
+function changed(path: string): unknown {
+  return outside('changed-while-read', `The file ${path} changed while it was read.`);
+}

@@ -1,0 +1,166 @@
+/**
+ * The one stream of events that describes a build. Terminal, plain text, JSON, log files and the dashboard
+ * are its readers; nothing else comes out of a build. Times are milliseconds since the Unix epoch (`at`) or
+ * durations (`…Ms`). With `--progress json` each event is one line.
+ */
+import type { PlanLocation, SnapshotId, StepId, StepKey } from './types.ts';
+
+export type BuildEvent =
+  | BuildStarted
+  | StepPlanned
+  | StepStarted
+  | StepWaiting
+  | StepOutput
+  | StepDone
+  | StepReused
+  | StepFailed
+  | StepCancelled
+  | OutputStarted
+  | OutputProgress
+  | OutputDone
+  | Warning
+  | BuildDone;
+
+export type EventSink = (event: BuildEvent) => void;
+
+/** A build began; `steps` of them are in the plan (internal ones left out). */
+export interface BuildStarted {
+  type: 'build-started';
+  at: number;
+  buildId: string;
+  steps: number;
+}
+
+/** One for each step, in plan order, before any runs. */
+export interface StepPlanned {
+  type: 'step-planned';
+  at: number;
+  step: StepId;
+  stage: string;
+  title: string;
+  internal: boolean;
+}
+
+/** A step's work began, because of `reason`. */
+export interface StepStarted {
+  type: 'step-started';
+  at: number;
+  step: StepId;
+  key: StepKey;
+  /** Why it runs, in words: `apply.sh changed`, `first build`. */
+  reason: string;
+}
+
+/** Another process runs the same step, or a resource isn't free: this one waits. */
+export interface StepWaiting {
+  type: 'step-waiting';
+  at: number;
+  step: StepId;
+  reason: string;
+}
+
+/** A piece of a step's output, as it came: not split at lines. */
+export interface StepOutput {
+  type: 'step-output';
+  at: number;
+  step: StepId;
+  stream: 'stdout' | 'stderr';
+  text: string;
+}
+
+/** A step ran to its end and its snapshot is filed. */
+export interface StepDone {
+  type: 'step-done';
+  at: number;
+  step: StepId;
+  key: StepKey;
+  snapshot: SnapshotId;
+  durationMs: number;
+}
+
+/** A step's key was known; `savedMs` is what it took when it ran. */
+export interface StepReused {
+  type: 'step-reused';
+  at: number;
+  step: StepId;
+  key: StepKey;
+  snapshot: SnapshotId;
+  savedMs: number;
+}
+
+/** A step's command failed. */
+export interface StepFailed {
+  type: 'step-failed';
+  at: number;
+  step: StepId;
+  failure: StepFailure;
+}
+
+/** A step wasn't run to its end: one that it needs failed, or a person stopped the build. */
+export interface StepCancelled {
+  type: 'step-cancelled';
+  at: number;
+  step: StepId;
+  reason: string;
+}
+
+/** Why a step failed, with all facts that a message needs. */
+export interface StepFailure {
+  reason: 'exit' | 'signal' | 'out-of-memory' | 'timeout' | 'not-found' | 'error';
+  exitCode?: number;
+  signal?: string;
+  /** Set for `out-of-memory`. */
+  memory?: { limitBytes: number; peakBytes: number };
+  timeoutMs?: number;
+  /** One sentence. */
+  message: string;
+  hint?: string;
+  /** Last lines of output. */
+  tail: readonly string[];
+  location?: PlanLocation;
+  /** Whether the workspace was kept for `cambium shell --failed`. */
+  workspaceKept: boolean;
+}
+
+export interface OutputStarted {
+  type: 'output-started';
+  at: number;
+  output: string;
+}
+
+export interface OutputProgress {
+  type: 'output-progress';
+  at: number;
+  output: string;
+  message: string;
+}
+
+export interface OutputDone {
+  type: 'output-done';
+  at: number;
+  output: string;
+  dest: string;
+  bytes: number;
+  durationMs: number;
+}
+
+export interface Warning {
+  type: 'warning';
+  at: number;
+  code: string;
+  message: string;
+  location?: PlanLocation;
+}
+
+export interface BuildDone {
+  type: 'build-done';
+  at: number;
+  outcome: 'done' | 'failed' | 'interrupted';
+  ran: number;
+  reused: number;
+  savedMs: number;
+  durationMs: number;
+  /** Digest of the OCI manifest, where an output or a flag asked for it. */
+  digest?: string;
+  tags: readonly string[];
+}

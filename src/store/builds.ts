@@ -1,0 +1,125 @@
+/** Records of builds: what each step was, why it ran and from what inputs; for `explain`, logs and `shell --failed`. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SnapshotId, StepId, StepKey } from '../plan/index.ts';
+import { transaction } from './database.ts';
+import type { Store } from './store.ts';
+
+/** All that a step's key is made of, by name. Values are short texts or digests. */
+export type InputFacts = Readonly<Record<string, string>>;
+
+export type StepState = 'ran' | 'reused' | 'failed' | 'cancelled';
+
+export interface StepRecord {
+  step: StepId;
+  stage: string;
+  title: string;
+  internal: boolean;
+  /** Finds the same step in another build of the same build file. */
+  slot: string;
+  key?: StepKey | undefined;
+  state: StepState;
+  reason?: string | undefined;
+  inputs: InputFacts;
+  durationMs?: number | undefined;
+  snapshot?: SnapshotId | undefined;
+  /** Folder below kept/, of a failed step. */
+  workspace?: string | undefined;
+}
+
+export interface BuildRecord {
+  id: string;
+  buildFile: string;
+  startedMs: number;
+  endedMs: number;
+  outcome: 'done' | 'failed' | 'interrupted';
+  steps: readonly StepRecord[];
+}
+
+/** How many builds of one build file are remembered. */
+const keptBuilds = 30;
+
+export function recordBuild(store: Store, build: BuildRecord): void {
+  const { db } = store;
+  const dropped = transaction(db, () => {
+    db.prepare('INSERT INTO builds (id, build_file, started_ms, ended_ms, outcome) VALUES (?, ?, ?, ?, ?)').run(
+      build.id,
+      build.buildFile,
+      build.startedMs,
+      build.endedMs,
+      build.outcome,
+    );
+    const insert = db.prepare(
+      `INSERT INTO build_steps (build, step, position, stage, title, internal, slot, key, state, reason, inputs,
+         duration_ms, snapshot, workspace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    for (const [position, step] of build.steps.entries()) {
+      insert.run(
+        build.id,
+        step.step,
+        position,
+        step.stage,
+        step.title,
+        step.internal ? 1 : 0,
+        step.slot,
+        step.key ?? null,
+        step.state,
+        step.reason ?? null,
+        JSON.stringify(step.inputs),
+        step.durationMs === undefined ? null : Math.round(step.durationMs),
+        step.snapshot ?? null,
+        step.workspace ?? null,
+      );
+    }
+    const old = db
+      .prepare('SELECT id FROM builds WHERE build_file = ? ORDER BY started_ms DESC LIMIT -1 OFFSET ?')
+      .all(build.buildFile, keptBuilds) as { id: string }[];
+    for (const { id } of old) db.prepare('DELETE FROM builds WHERE id = ?').run(id);
+    return old;
+  });
+  for (const { id } of dropped) rmSync(join(store.dir, 'logs', id), { recursive: true, force: true });
+}
+
+/** The newest builds first; of one build file, or of all. */
+export function listBuilds(store: Store, buildFile?: string): Omit<BuildRecord, 'steps'>[] {
+  const rows = store.db
+    .prepare(
+      `SELECT id, build_file AS buildFile, started_ms AS startedMs, ended_ms AS endedMs, outcome FROM builds
+       WHERE build_file = coalesce(?, build_file) ORDER BY started_ms DESC`,
+    )
+    .all(buildFile ?? null);
+  return rows as unknown as Omit<BuildRecord, 'steps'>[];
+}
+
+export function stepsOf(store: Store, build: string): StepRecord[] {
+  const rows = store.db
+    .prepare(
+      `SELECT step, stage, title, internal, slot, key, state, reason, inputs, duration_ms AS durationMs, snapshot, workspace
+       FROM build_steps WHERE build = ? ORDER BY position`,
+    )
+    .all(build) as unknown as (Omit<StepRecord, 'inputs' | 'internal'> & { inputs: string; internal: number })[];
+  return rows.map((row) => ({ ...row, internal: row.internal === 1, inputs: JSON.parse(row.inputs) as InputFacts }));
+}
+
+/** Inputs of the step in `slot`, as they were when it last ran or was reused in a build of this build file. */
+export function lastInputs(store: Store, buildFile: string, slot: string, beforeMs: number): InputFacts | undefined {
+  const row = store.db
+    .prepare(
+      `SELECT s.inputs FROM build_steps s JOIN builds b ON b.id = s.build
+       WHERE b.build_file = ? AND s.slot = ? AND b.started_ms < ? AND s.state IN ('ran', 'reused')
+       ORDER BY b.started_ms DESC LIMIT 1`,
+    )
+    .get(buildFile, slot, beforeMs) as { inputs: string } | undefined;
+  return row && (JSON.parse(row.inputs) as InputFacts);
+}
+
+/** Inputs of the step that was filed under `key` when it ran. */
+export function inputsOfKey(store: Store, key: StepKey): InputFacts | undefined {
+  const row = store.db
+    .prepare(
+      `SELECT s.inputs FROM build_steps s JOIN builds b ON b.id = s.build WHERE s.key = ?
+       ORDER BY s.state = 'ran' DESC, b.started_ms DESC LIMIT 1`,
+    )
+    .get(key) as { inputs: string } | undefined;
+  return row && (JSON.parse(row.inputs) as InputFacts);
+}

@@ -1,0 +1,191 @@
+/**
+ * The store's database: one SQLite file in WAL mode. Its schema has a version (`user_version`); each migration
+ * takes it one further, and a store that a newer Cambium wrote is refused.
+ */
+import { DatabaseSync } from '@photostructure/sqlite';
+import { outside } from '../kit/errors.ts';
+
+export type Database = InstanceType<typeof DatabaseSync>;
+
+/** How long a writer waits for another process's transaction. */
+const busyTimeoutMs = 30_000;
+
+const migrations: readonly string[] = [
+  `
+  -- A filesystem after a step. 'parent' is the snapshot that it is a difference from.
+  CREATE TABLE snapshots (
+    id TEXT PRIMARY KEY,
+    parent TEXT REFERENCES snapshots(id),
+    driver TEXT NOT NULL,
+    folders TEXT NOT NULL,         -- JSON list: the folders of the step's own change, top first (overlay)
+    folded TEXT,                   -- a folder with the union of the whole stack, where it had become too deep
+    stage TEXT NOT NULL,
+    title TEXT NOT NULL,
+    bytes INTEGER,                 -- of the step's own change, when it was measured
+    created_ms INTEGER NOT NULL,
+    last_used_ms INTEGER NOT NULL,
+    duration_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX snapshots_parent ON snapshots(parent);
+
+  -- The cache: a map from key to snapshot. A copy from another step has two keys: by that step's key (found without
+  -- looking at files), and by the content copied, which is the one that those after it build upon: 'canonical'.
+  CREATE TABLE keys (
+    key TEXT PRIMARY KEY,
+    snapshot TEXT NOT NULL REFERENCES snapshots(id) ON DELETE CASCADE,
+    canonical TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX keys_snapshot ON keys(snapshot);
+
+  -- What a snapshot's folder holds, once it was computed: the digest that a copy from it is keyed by.
+  CREATE TABLE contents (
+    snapshot TEXT NOT NULL REFERENCES snapshots(id) ON DELETE CASCADE,
+    selection TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (snapshot, selection)
+  ) STRICT, WITHOUT ROWID;
+
+  -- A whole result of a copy, by slot (all of its key but the content): the next one starts from it.
+  CREATE TABLE copy_slots (
+    slot TEXT PRIMARY KEY,
+    snapshot TEXT NOT NULL REFERENCES snapshots(id) ON DELETE CASCADE,
+    manifest BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- Lists of what was copied: path, metadata and digest of each entry, as JSON, by the digest of its content.
+  CREATE TABLE manifests (
+    digest TEXT PRIMARY KEY,
+    data BLOB NOT NULL,
+    last_used_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- Host folders, as they were scanned last: fingerprint of all metadata, and the listing it stands for.
+  CREATE TABLE scans (
+    root TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    listing BLOB NOT NULL,
+    last_used_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- Snapshots that a running process relies on; 'run' names a folder below run/ that it holds locked.
+  CREATE TABLE leases (
+    run TEXT NOT NULL,
+    snapshot TEXT NOT NULL,
+    PRIMARY KEY (run, snapshot)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Content by digest, in blobs/sha256/.
+  CREATE TABLE blobs (
+    digest TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    last_used_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- The layer that a snapshot's change is, by 'variant' (root folder and clamped time). The blob itself may be
+  -- absent: its digest and size are enough for a manifest, and it can be made again. 'empty' layers are left out
+  -- of images.
+  CREATE TABLE layers (
+    snapshot TEXT NOT NULL REFERENCES snapshots(id) ON DELETE CASCADE,
+    variant TEXT NOT NULL,
+    diff_id TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    empty INTEGER NOT NULL,
+    PRIMARY KEY (snapshot, variant)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE images (
+    id TEXT PRIMARY KEY,             -- SHA-256 over the record: short forms of it name the image
+    snapshot TEXT NOT NULL REFERENCES snapshots(id),
+    root TEXT NOT NULL,
+    config TEXT NOT NULL,            -- JSON: ImageConfig
+    platform TEXT NOT NULL,          -- JSON: Platform
+    history TEXT NOT NULL,           -- JSON: how each layer came about
+    created_ms INTEGER NOT NULL,
+    manifest TEXT                    -- digest of its OCI manifest, when it was computed
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX images_snapshot ON images(snapshot);
+
+  CREATE TABLE tags (
+    name TEXT PRIMARY KEY,           -- normalised: docker.io/library/debian:12
+    image TEXT NOT NULL REFERENCES images(id),
+    updated_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tags_image ON tags(image);
+
+  -- Workspaces of failed steps, in kept/NAME.
+  CREATE TABLE kept (
+    name TEXT PRIMARY KEY,
+    base TEXT,                       -- the snapshot that it was forked from
+    op TEXT NOT NULL,                -- JSON: RunOp
+    created_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- What was built, for 'explain', logs and 'shell --failed'.
+  CREATE TABLE builds (
+    id TEXT PRIMARY KEY,
+    build_file TEXT NOT NULL,
+    started_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    outcome TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX builds_file ON builds(build_file, started_ms);
+
+  CREATE TABLE build_steps (
+    build TEXT NOT NULL REFERENCES builds(id) ON DELETE CASCADE,
+    step TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    stage TEXT NOT NULL,
+    title TEXT NOT NULL,
+    internal INTEGER NOT NULL,
+    slot TEXT NOT NULL,              -- finds the same step in an earlier build
+    key TEXT,
+    state TEXT NOT NULL,             -- ran | reused | failed | cancelled
+    reason TEXT,
+    inputs TEXT NOT NULL,            -- JSON: InputFact[]
+    duration_ms INTEGER,
+    snapshot TEXT,
+    workspace TEXT,                  -- of a failed step, kept for a shell
+    PRIMARY KEY (build, step)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX build_steps_key ON build_steps(key);
+  `,
+];
+
+/** Opens (and makes or migrates) the database at `path`. */
+export function openDatabase(path: string): Database {
+  const database = new DatabaseSync(path, { timeout: busyTimeoutMs });
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;');
+  migrate(database, path);
+  return database;
+}
+
+function migrate(database: Database, path: string): void {
+  const version = () => (database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+  if (version() === migrations.length) return;
+  if (version() > migrations.length) {
+    throw outside('newer-store', `The store's database ${path} was written by a newer Cambium.`, {
+      hint: 'Update Cambium, or name another store with --store.',
+    });
+  }
+  transaction(database, () => {
+    // Another process may have migrated while this one waited for the write lock.
+    for (let next = version(); next < migrations.length; next++) {
+      database.exec(migrations[next] as string);
+      database.exec(`PRAGMA user_version = ${next + 1}`);
+    }
+  });
+}
+
+/** Runs `body` in a write transaction: all of it or nothing. */
+export function transaction<T>(database: Database, body: () => T): T {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    const result = body();
+    database.exec('COMMIT');
+    return result;
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * What one process has under way, so that two are safe on one store and a killed one leaves only rubbish: a folder
+ * run/ID/ for its files, a lock on run/ID.lock that ends with the process, and leases on the snapshots it relies on.
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SnapshotId } from '../plan/index.ts';
+import { tryLock } from '../kit/system.ts';
+import type { Store } from './store.ts';
+
+export interface Run extends Disposable {
+  id: string;
+  /** Folder for the run's own files. */
+  dir: string;
+}
+
+/** A short random name: lower case letters and digits. */
+export function newId(): string {
+  return [...randomBytes(12)].map((byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte % 32]).join('');
+}
+
+/** Begins a run of this process; dispose of it at the end. */
+export function beginRun(store: Store): Run {
+  const id = newId();
+  const dir = join(store.dir, 'run', id);
+  mkdirSync(dir);
+  // The lock is held before the name by which a sweeper looks for it exists.
+  const fd = openSync(`${dir}.new`, 'wx', 0o600);
+  tryLock(fd);
+  renameSync(`${dir}.new`, `${dir}.lock`);
+  return {
+    id,
+    dir,
+    [Symbol.dispose]() {
+      store.db.prepare('DELETE FROM leases WHERE run = ?').run(id);
+      rmSync(dir, { recursive: true, force: true });
+      unlinkSync(`${dir}.lock`);
+      closeSync(fd);
+    },
+  };
+}
+
+/**
+ * Calls `clean` for every run whose process is gone, with its folder, and then removes what is left of it. Costs one
+ * listing of a small folder when there is nothing to do.
+ */
+export function sweepRuns(store: Store, clean: (run: { id: string; dir: string }) => void): string[] {
+  const swept: string[] = [];
+  for (const name of readdirSync(join(store.dir, 'run'))) {
+    if (!name.endsWith('.lock')) continue;
+    const id = name.slice(0, -'.lock'.length);
+    const dir = join(store.dir, 'run', id);
+    const fd = openIfAny(`${dir}.lock`);
+    if (fd === undefined) continue;
+    try {
+      if (!tryLock(fd) || !isStill(fd, `${dir}.lock`)) continue;
+      clean({ id, dir });
+      store.db.prepare('DELETE FROM leases WHERE run = ?').run(id);
+      rmSync(dir, { recursive: true, force: true });
+      unlinkSync(`${dir}.lock`);
+      swept.push(id);
+    } finally {
+      closeSync(fd);
+    }
+  }
+  return swept;
+}
+
+/** Ids of the runs whose processes live. */
+export function liveRuns(store: Store): string[] {
+  return readdirSync(join(store.dir, 'run'))
+    .filter((name) => name.endsWith('.lock'))
+    .filter((name) => {
+      const fd = openIfAny(join(store.dir, 'run', name));
+      if (fd === undefined) return false;
+      const isFree = tryLock(fd, 'shared');
+      closeSync(fd);
+      return !isFree;
+    })
+    .map((name) => name.slice(0, -'.lock'.length));
+}
+
+/** Keeps a snapshot from being pruned while the run lasts; false when it is gone already. */
+export function lease(store: Store, run: Run, snapshot: SnapshotId): boolean {
+  const added = store.db
+    .prepare('INSERT OR IGNORE INTO leases (run, snapshot) SELECT ?, id FROM snapshots WHERE id = ?')
+    .run(run.id, snapshot);
+  if (Number(added.changes) > 0) return true;
+  return store.db.prepare('SELECT 1 FROM snapshots WHERE id = ?').get(snapshot) !== undefined;
+}
+
+const lockPollMs = 15;
+
+/**
+ * Holds the lock named `name` while `body` runs. Where another process has it, calls `onWait` once and waits.
+ * The lock's file is removed at the end; who waited on the removed file tries again with the new one.
+ */
+export async function withLock<T>(
+  store: Store,
+  name: string,
+  options: { onWait: () => void; signal?: AbortSignal },
+  body: () => Promise<T>,
+): Promise<T> {
+  const path = join(store.dir, 'locks', name);
+  let told = false;
+  for (;;) {
+    options.signal?.throwIfAborted();
+    const fd = openSync(path, 'a', 0o600);
+    if (tryLock(fd) && isStill(fd, path)) {
+      try {
+        return await body();
+      } finally {
+        unlinkSync(path);
+        closeSync(fd);
+      }
+    }
+    closeSync(fd);
+    if (!told) options.onWait();
+    told = true;
+    await new Promise((resolve) => setTimeout(resolve, lockPollMs));
+  }
+}
+
+function isStill(fd: number, path: string): boolean {
+  const named = statSync(path, { throwIfNoEntry: false });
+  return named !== undefined && named.ino === fstatSync(fd).ino;
+}
+
+function openIfAny(path: string): number | undefined {
+  try {
+    return openSync(path, 'r+');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

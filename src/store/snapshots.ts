@@ -1,0 +1,109 @@
+/** Rows of snapshots and the keys they are filed under. */
+import type { SnapshotId, StepKey } from '../plan/index.ts';
+import { type Database, transaction } from './database.ts';
+
+export interface SnapshotRow {
+  id: SnapshotId;
+  parent: SnapshotId | null;
+  folders: string[];
+  folded: string | null;
+  stage: string;
+  title: string;
+  durationMs: number;
+  createdMs: number;
+}
+
+/** What a key stands for. */
+export interface CacheHit {
+  snapshot: SnapshotId;
+  /** The key that steps on top of this one build upon. */
+  canonical: StepKey;
+  /** How long the step took when it ran. */
+  durationMs: number;
+}
+
+/** The cache, as the scheduler sees it: so that it can be looked up elsewhere too. */
+export function findKey(db: Database, key: StepKey): CacheHit | undefined {
+  const row = db
+    .prepare(
+      `SELECT k.snapshot, k.canonical, s.duration_ms AS durationMs
+       FROM keys k JOIN snapshots s ON s.id = k.snapshot WHERE k.key = ?`,
+    )
+    .get(key);
+  return row as CacheHit | undefined;
+}
+
+export function findSnapshot(db: Database, id: SnapshotId): SnapshotRow | undefined {
+  const row = db
+    .prepare(
+      `SELECT id, parent, folders, folded, stage, title, duration_ms AS durationMs, created_ms AS createdMs
+       FROM snapshots WHERE id = ?`,
+    )
+    .get(id) as (Omit<SnapshotRow, 'folders'> & { folders: string }) | undefined;
+  return row && { ...row, folders: JSON.parse(row.folders) as string[] };
+}
+
+/** A snapshot and all it stands on, itself first. */
+export function lineageOf(db: Database, id: SnapshotId): SnapshotRow[] {
+  const rows: SnapshotRow[] = [];
+  for (let next: SnapshotId | null = id; next !== null; ) {
+    const row = findSnapshot(db, next);
+    if (row === undefined) throw new Error(`snapshot ${next} has no row`);
+    rows.push(row);
+    next = row.parent;
+  }
+  return rows;
+}
+
+export interface NewSnapshot {
+  id: SnapshotId;
+  parent: SnapshotId | undefined;
+  driver: string;
+  folders: readonly string[];
+  stage: string;
+  title: string;
+  durationMs: number;
+  key: StepKey;
+  /** Another key that finds it too. */
+  alias?: StepKey | undefined;
+  /** The run that relies on it. */
+  run: string;
+}
+
+/** Files a snapshot under its keys, and leases it to the run that made it. */
+export function insertSnapshot(db: Database, snapshot: NewSnapshot): void {
+  const now = Date.now();
+  transaction(db, () => {
+    db.prepare(
+      `INSERT INTO snapshots (id, parent, driver, folders, stage, title, created_ms, last_used_ms, duration_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ).run(
+      snapshot.id,
+      snapshot.parent ?? null,
+      snapshot.driver,
+      JSON.stringify(snapshot.folders),
+      snapshot.stage,
+      snapshot.title,
+      now,
+      now,
+      Math.round(snapshot.durationMs),
+    );
+    db.prepare('INSERT INTO leases (run, snapshot) VALUES (?, ?)').run(snapshot.run, snapshot.id);
+    fileKey(db, snapshot.key, snapshot.id, snapshot.key);
+    if (snapshot.alias !== undefined) fileKey(db, snapshot.alias, snapshot.id, snapshot.key);
+  });
+}
+
+/** Files (or refiles) a snapshot under a key. */
+export function fileKey(db: Database, key: StepKey, snapshot: SnapshotId, canonical: StepKey): void {
+  db.prepare('INSERT OR REPLACE INTO keys (key, snapshot, canonical) VALUES (?, ?, ?)').run(key, snapshot, canonical);
+}
+
+export function touchSnapshots(db: Database, ids: Iterable<SnapshotId>): void {
+  const touch = db.prepare('UPDATE snapshots SET last_used_ms = ? WHERE id = ?');
+  for (const id of ids) touch.run(Date.now(), id);
+}
+
+export function setFolded(db: Database, id: SnapshotId, folder: string): void {
+  db.prepare('UPDATE snapshots SET folded = ? WHERE id = ?').run(folder, id);
+}

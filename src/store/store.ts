@@ -1,0 +1,95 @@
+/**
+ * The store: one folder with everything that outlives a build.
+ *
+ *     cambium.db          the database
+ *     snapshots/ID/       filesystems, immutable
+ *     blobs/sha256/HEX    layers, configurations, manifests, uncompressed
+ *     logs/BUILD/STEP.log output of every step
+ *     volumes/            data with a name
+ *     kept/ID/            workspaces of failed steps, for `cambium shell --failed`
+ *     locks/              one file a step that is being run
+ *     run/RUN/            what one process has under way; rubbish once nobody holds run/RUN/lock
+ */
+import { closeSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { errnoOf, explainSystemError, outside } from '../kit/errors.ts';
+import { type Database, openDatabase } from './database.ts';
+
+export interface Store {
+  /** Absolute host path of the folder. */
+  dir: string;
+  db: Database;
+  close(): void;
+}
+
+/** Where the store is when no one says: as the command line promises. */
+export function defaultStoreDir(env: NodeJS.ProcessEnv = process.env): string {
+  if (env['CAMBIUM_STORE']) return resolve(env['CAMBIUM_STORE']);
+  if (process.getuid?.() === 0) return '/var/lib/cambium';
+  return join(env['XDG_DATA_HOME'] || join(homedir(), '.local/share'), 'cambium');
+}
+
+const folders = ['snapshots', 'blobs/sha256', 'logs', 'volumes', 'kept', 'locks', 'run'];
+
+/** Opens the store, making it where there is none. */
+export function openStore(dir: string): Store {
+  try {
+    return openOrMake(dir);
+  } catch (error) {
+    throw storeError(error, dir);
+  }
+}
+
+function openOrMake(dir: string): Store {
+  const path = join(dir, 'cambium.db');
+  const isNew = statSync(path, { throwIfNoEntry: false }) === undefined;
+  if (isNew) {
+    mkdirSync(dir, { recursive: true, mode: 0o711 });
+    for (const folder of folders) mkdirSync(join(dir, folder), { recursive: true, mode: 0o711 });
+  }
+  const db = openDatabase(path);
+  return {
+    dir,
+    db,
+    close: () => {
+      if (db.isOpen) db.close();
+    },
+  };
+}
+
+function storeError(error: unknown, dir: string): unknown {
+  const code = errnoOf(error);
+  const text = error instanceof Error ? error.message : String(error);
+  if (code === 'ENOTDIR' || code === 'EEXIST') {
+    return outside('store-not-a-folder', `The store ${dir} is not a folder.`, { cause: error });
+  }
+  if (/readonly database|unable to open|attempt to write a readonly/i.test(text)) {
+    return outside('no-permission', `The store ${dir} can't be opened for writing.`, {
+      cause: error,
+      hint: 'Run as root, or choose another place with --store.',
+    });
+  }
+  if (/not a database|malformed|corrupt/i.test(text)) {
+    return outside('broken-database', `The store's database in ${dir} is damaged: ${text}.`, {
+      cause: error,
+      hint: 'Run `cambium doctor --repair`.',
+    });
+  }
+  if (/disk is full|disk I\/O error/i.test(text)) {
+    return outside('no-space', `No space is left on the disk of the store ${dir}.`, { cause: error });
+  }
+  return explainSystemError(error, `opening the store ${dir}`);
+}
+
+/** Writes all of `data` to a new file; fails if it is there. */
+export function writeNew(path: string, data: string | Uint8Array): void {
+  const fd = openSync(path, 'wx', 0o644);
+  try {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    let at = 0;
+    while (at < bytes.length) at += writeSync(fd, bytes, at);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * Puts targets into a workspace. Paths are resolved inside the image: the way to a copy's destination may lead over
+ * symlinks of the image, and these never lead out of it; below the destination no link is followed.
+ */
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lchownSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs';
+import { join, posix } from 'node:path';
+import { copyOpenFile } from '../../../kit/copy-node.ts';
+import { errnoOf, outside, wrongUse } from '../../../kit/errors.ts';
+import { decodeName, encodeName, fsPath } from '../../../kit/names.ts';
+import {
+  O_PATH,
+  descriptorPath,
+  makeNode,
+  openFolder,
+  openInRoot,
+  readXattrs,
+  removeXattr,
+  setTimes,
+  setXattr,
+} from '../../../kit/system.ts';
+import { lstatIfAny, typeOf } from '../../../kit/walk.ts';
+import { changedWhileRead, checkListed, hashFile } from './scan.ts';
+import type { Content, Difference, Target, TargetList } from './targets.ts';
+
+/** Copies all of `list` into the tree at `root`. */
+export function applyAll(root: string, list: TargetList): void {
+  const writer = openWriter(root, list.contents);
+  try {
+    for (const target of list.targets) writer.put(target);
+  } finally {
+    writer.finish();
+  }
+}
+
+/**
+ * Applies only a difference: `root` holds the result of an earlier copy on the same parent. `isInParent` tells whether
+ * that parent has a path.
+ */
+export function applyDifference(
+  root: string,
+  list: TargetList,
+  difference: Difference,
+  isInParent: (path: string) => boolean,
+): void {
+  const writer = openWriter(root, list.contents, isInParent);
+  try {
+    // Content goes before its folder.
+    for (const target of difference.removed.toReversed()) writer.remove(target);
+    for (const target of difference.changed) writer.put(target);
+    for (const target of difference.touched) writer.touch(target);
+  } finally {
+    writer.finish();
+  }
+}
+
+interface Writer {
+  put(target: Target): void;
+  remove(target: Target): void;
+  touch(target: Target): void;
+  /** Sets the times of folders, last of all. */
+  finish(): void;
+}
+
+function openWriter(root: string, contents: ReadonlyMap<string, Content>, isInParent?: (path: string) => boolean): Writer {
+  const rootFd = openFolder(root);
+  const umask = process.umask(0);
+  /** Real host path of a folder of the image, by image path. */
+  const realFolders = new Map<string, string>();
+  /** Times that folders had, or shall have, by host path. */
+  const times = new Map<string, bigint>();
+
+  const realFolder = (path: string): string => {
+    const known = realFolders.get(path);
+    if (known !== undefined) return known;
+    const real = resolveFolder(rootFd, root, path, times);
+    realFolders.set(path, real);
+    return real;
+  };
+  /** Host path of a target, whose folder's time is kept. */
+  const hostOf = (target: Target): string => {
+    if (target.path === '') return root;
+    const folder = realFolder(parentOf(target.path));
+    if (!times.has(folder)) times.set(folder, mtimeOf(folder));
+    return join(folder, posix.basename(target.path));
+  };
+
+  /** The folder that content goes into keeps what the image says of it. */
+  const isKept = (target: Target, real: string): boolean =>
+    target.isDest === true && (isInParent === undefined || isInParent(real.slice(root.length + 1)));
+  const setFolder = (target: Target, real: string): void => {
+    setMetadata(target, real);
+    times.set(real, BigInt(target.mtime));
+  };
+
+  return {
+    put(target) {
+      const host = hostOf(target);
+      if (target.type !== 'directory') {
+        makeFile(target, host, contents.get(target.path), (path) => hostOf({ ...target, path }));
+        return;
+      }
+      const existing = existingFolder(rootFd, root, host, target);
+      if (existing === undefined) mkdirSync(fsPath(host), target.mode);
+      const real = existing ?? host;
+      realFolders.set(target.path, real);
+      if (existing === undefined || !isKept(target, real)) setFolder(target, real);
+    },
+    remove(target) {
+      rmSync(fsPath(hostOf(target)), { recursive: true, force: true });
+    },
+    touch(target) {
+      const host = hostOf(target);
+      if (target.type !== 'directory') {
+        setMetadata(target, host);
+        setTimes(host, BigInt(target.mtime));
+        return;
+      }
+      const real = existingFolder(rootFd, root, host, target) ?? host;
+      if (!isKept(target, real)) setFolder(target, real);
+    },
+    finish() {
+      process.umask(umask);
+      closeSync(rootFd);
+      for (const [folder, mtime] of times) setTimes(folder, mtime);
+    },
+  };
+}
+
+function parentOf(path: string): string {
+  const folder = posix.dirname(path);
+  return folder === '.' ? '' : folder;
+}
+
+function mtimeOf(host: string): bigint {
+  return lstatIfAny(host)?.mtimeNs ?? 0n;
+}
+
+/**
+ * Host path of the image's folder `path`, through whatever symlinks the image has on the way; missing folders are made:
+ * 0755 as Docker does, but with a time that no clock decides.
+ */
+function resolveFolder(rootFd: number, root: string, path: string, times: Map<string, bigint>): string {
+  if (path === '') return root;
+  const found = openFolderInRoot(rootFd, path);
+  if (found !== undefined) return found;
+  const parent = resolveFolder(rootFd, root, parentOf(path), times);
+  const host = join(parent, posix.basename(path));
+  if (!times.has(parent)) times.set(parent, mtimeOf(parent));
+  try {
+    mkdirSync(fsPath(host), 0o755);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    throw wrongUse('not-a-folder', `/${path} of the image is not a folder, so nothing can be copied into it.`);
+  }
+  times.set(host, 0n);
+  return host;
+}
+
+function openFolderInRoot(rootFd: number, path: string): string | undefined {
+  try {
+    const fd = openInRoot(rootFd, path, O_PATH | constants.O_DIRECTORY);
+    try {
+      return decodeName(readlinkSync(descriptorPath(fd), { encoding: 'buffer' }));
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined;
+    if (errnoOf(error) === 'ELOOP') throw outside('symlink-loop', `/${path} of the image is a loop of symlinks.`);
+    throw error;
+  }
+}
+
+/** Host path of the folder that is there for a folder target, or undefined. */
+function existingFolder(rootFd: number, root: string, host: string, target: Target): string | undefined {
+  const stats = lstatIfAny(host);
+  if (stats === undefined) return undefined;
+  if (typeOf(stats) === 'directory') return host;
+  // The destination itself may be a symlink to a folder of the image.
+  const linked = typeOf(stats) === 'symlink' && target.isDest ? openFolderInRoot(rootFd, target.path) : undefined;
+  if (linked?.startsWith(root)) return linked;
+  throw wrongUse('not-a-folder', `/${target.path} of the image is not a folder, but a folder is copied to it.`);
+}
+
+function makeFile(target: Target, host: string, content: Content | undefined, hostOfLink: (path: string) => string): void {
+  const existing = lstatIfAny(host);
+  if (existing !== undefined) {
+    if (typeOf(existing) === 'directory') {
+      throw wrongUse('is-a-folder', `/${target.path} of the image is a folder, but a file is copied to it.`);
+    }
+    rmSync(fsPath(host));
+  }
+  if (target.sameAs !== undefined) {
+    linkSync(fsPath(hostOfLink(target.sameAs)), fsPath(host));
+    return;
+  }
+  if (target.type === 'symlink') symlinkSync(encodeName(target.link as string), fsPath(host));
+  else if (target.type === 'file') writeContent(target, host, content as Content);
+  else makeNode(host, target.type as 'char', target.mode, target.device);
+  if (target.type === 'symlink' || target.uid !== 0 || target.gid !== 0 || target.xattrs || (target.mode & 0o7000) !== 0) {
+    setMetadata(target, host);
+  }
+  setTimes(host, BigInt(target.mtime));
+}
+
+function setMetadata(target: Target, host: string): void {
+  lchownSync(fsPath(host), target.uid, target.gid);
+  if (target.type !== 'symlink') chmodSync(fsPath(host), target.mode);
+  for (const name of readXattrs(host)?.keys() ?? []) {
+    if (target.xattrs?.[name] === undefined && /^(user\.|security\.capability$|system\.posix_acl)/.test(name)) removeXattr(host, name);
+  }
+  for (const [name, value] of Object.entries(target.xattrs ?? {})) setXattr(host, name, Buffer.from(value, 'base64'));
+}
+
+/** Parent folders are there and real, and the name is free: nothing can be followed. */
+function writeContent(target: Target, host: string, content: Content): void {
+  const to = openSync(fsPath(host), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, target.mode);
+  try {
+    if ('inline' in content) {
+      const data = Buffer.from(content.inline);
+      for (let at = 0; at < data.length; ) at += writeSync(to, data, at);
+      return;
+    }
+    const from = openSync(fsPath(content.host), constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      copyOpenFile(from, to);
+      checkListed(content.host, content.listed, fstatSync(from, { bigint: true }));
+    } finally {
+      closeSync(from);
+    }
+  } catch (error) {
+    const hostFile = 'host' in content ? content.host : '';
+    if (hostFile && ['ENOENT', 'ELOOP'].includes(errnoOf(error) ?? '')) throw changedWhileRead(hostFile, error);
+    throw error;
+  } finally {
+    closeSync(to);
+  }
+  // Equal times prove nothing for a file that was just written: then the copy itself is read.
+  if ('host' in content && content.listed.racy && hashFile(host) !== target.digest) throw changedWhileRead(content.host);
+}
+

@@ -1,0 +1,52 @@
+/** Brings in a root filesystem from elsewhere: a folder by our own copy, images through src/images. */
+import type { SnapshotWriter } from '../../images/ports.ts';
+import type { Copy, CopyOp, SnapshotId, SourceOp } from '../../plan/index.ts';
+import { type Run, lease, withLock } from '../../store/runs.ts';
+import { findKey } from '../../store/snapshots.ts';
+import type { Store } from '../../store/store.ts';
+import type { StepTask } from '../worker.ts';
+import type { Contents } from './copy/content.ts';
+import { executeCopy } from './copy/execute.ts';
+import type { Snapshots } from './snapshots/registry.ts';
+
+/** A folder of the host that becomes a root filesystem: with its owners, unlike a copy. */
+export function folderCopy(path: string): Copy {
+  return { from: { type: 'folder', path, keepOwners: true }, paths: ['.'], dest: '/' };
+}
+
+export async function executeSource(
+  store: Store,
+  snapshots: Snapshots,
+  contents: Contents,
+  run: Run,
+  { source }: SourceOp,
+  task: StepTask,
+): Promise<SnapshotId> {
+  if (source.type === 'folder') {
+    const op: CopyOp = { type: 'copy', copies: [folderCopy(source.path)] };
+    return executeCopy(store, snapshots, contents, op, task);
+  }
+  const { importSource } = await import('../../images/index.ts');
+  const writer = snapshotWriter(store, snapshots, run, task.signal);
+  return importSource({ store, snapshots }, writer, source, { key: task.key, stage: task.step.stage, title: task.step.title });
+}
+
+/** Makes snapshots for imports, each under the lock of its key, so that nobody unpacks a layer twice. */
+export function snapshotWriter(store: Store, snapshots: Snapshots, run: Run, signal: AbortSignal): SnapshotWriter {
+  return {
+    make: ({ key, parent, stage, title }, fill) =>
+      withLock(store, key, { onWait: () => {}, signal }, async () => {
+        const hit = findKey(store.db, key);
+        if (hit && lease(store, run, hit.snapshot)) return hit.snapshot;
+        const startedMs = performance.now();
+        const workspace = snapshots.fork(parent);
+        try {
+          await fill(workspace.root);
+          return snapshots.commit(workspace, { key, parent, stage, title, durationMs: performance.now() - startedMs });
+        } catch (error) {
+          snapshots.discard(workspace);
+          throw error;
+        }
+      }),
+  };
+}

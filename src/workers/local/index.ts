@@ -1,0 +1,111 @@
+/** The embedded worker: snapshots of a store, isolated runs on this machine. Needs root. */
+import { readFileSync } from 'node:fs';
+import { outside } from '../../kit/errors.ts';
+import { enterPrivateMounts, unmountBelow } from '../../kit/system.ts';
+import type { Store } from '../../store/store.ts';
+import { type Run, beginRun, lease } from '../../store/runs.ts';
+import { findKey, lineageOf } from '../../store/snapshots.ts';
+import type { Worker } from '../worker.ts';
+import { type Contents, openContents } from './copy/content.ts';
+import { executeCopy } from './copy/execute.ts';
+import { executeRun } from './execute-run.ts';
+import { executeSource, folderCopy } from './execute-source.ts';
+import { hostIdentity as identifyHost } from './host-identity.ts';
+import { type Snapshots, driverFor, openSnapshots } from './snapshots/registry.ts';
+import { sweep } from './sweep.ts';
+
+/** What the host's own programs are, as a builder: its digests are remembered in the store. */
+export function hostIdentity(store: Store): Record<string, string> {
+  const find = store.db.prepare('SELECT digest FROM scans WHERE root = ? AND fingerprint = ?');
+  const save = store.db.prepare(
+    "INSERT OR REPLACE INTO scans (root, fingerprint, digest, listing, last_used_ms) VALUES (?, ?, ?, x'', ?)",
+  );
+  return identifyHost({
+    get: (fingerprint) => (find.get(`host ${fingerprint}`, fingerprint) as { digest: string } | undefined)?.digest,
+    set: (fingerprint, digest) => save.run(`host ${fingerprint}`, fingerprint, digest, Date.now()),
+  });
+}
+
+function noSnapshot(): never {
+  throw new Error('a folder has no snapshot');
+}
+
+export type { Limits } from './runtimes/index.ts';
+export type { KeptWorkspace } from './execute-run.ts';
+export { repairStore } from './repair.ts';
+export { probeRuntimes } from './runtimes/index.ts';
+export { openShell } from './shell.ts';
+
+export interface LocalWorker extends Worker {
+  readonly snapshots: Snapshots;
+  readonly run: Run;
+}
+
+/**
+ * Opens a worker on a store. Nothing is locked, mounted or swept before the first snapshot is forked or viewed:
+ * a build with nothing to do needs none of it.
+ */
+export function createLocalWorker(store: Store): Worker & { open(): Promise<LocalWorker> } {
+  let opened: { run: Run; snapshots: Snapshots } | undefined;
+  let isSwept = false;
+
+  const open = () => {
+    if (opened === undefined) {
+      if (process.getuid?.() !== 0) {
+        throw outside('needs-root', 'Cambium needs root to make snapshots and to isolate what it runs.', { hint: 'Run it with sudo.' });
+      }
+      enterPrivateMounts();
+      const run = beginRun(store);
+      opened = { run, snapshots: openSnapshots(store, run) };
+    }
+    return opened;
+  };
+  const openAndSweep = async () => {
+    const { run, snapshots } = open();
+    if (!isSwept) {
+      isSwept = true;
+      await sweep(store, driverFor(store));
+    }
+    return { run, snapshots };
+  };
+  const contents: Contents = openContents(store, (id) => open().snapshots.mountView(id));
+
+  const worker: Worker = {
+    find: (key) => findKey(store.db, key),
+    lease: (snapshot) => lease(store, open().run, snapshot),
+    contentOf: (copy, snapshotOf) => contents.facts(copy, snapshotOf),
+    async identify(source) {
+      if (source.type === 'folder') return contents.facts(folderCopy(source.path), noSnapshot);
+      const { identifySource } = await import('../../images/index.ts');
+      return identifySource(store, source);
+    },
+    async execute(task) {
+      const { run, snapshots } = await openAndSweep();
+      const { op } = task.step;
+      const startedMs = performance.now();
+      if (op.type === 'run') return executeRun({ store, snapshots, runDir: run.dir, runId: run.id }, op, task);
+      const snapshot =
+        op.type === 'copy'
+          ? executeCopy(store, snapshots, contents, op, task)
+          : await executeSource(store, snapshots, contents, run, op, task);
+      return { outcome: 'done', snapshot, durationMs: performance.now() - startedMs };
+    },
+    readFile(snapshot, path) {
+      const host = driverFor(store).locate(lineageOf(store.db, snapshot), path);
+      return host === undefined ? undefined : readFileSync(host);
+    },
+    close() {
+      if (opened === undefined) return;
+      unmountBelow(opened.run.dir);
+      opened.run[Symbol.dispose]();
+      opened = undefined;
+    },
+  };
+  return {
+    ...worker,
+    async open() {
+      const { run, snapshots } = await openAndSweep();
+      return { ...worker, snapshots, run };
+    },
+  };
+}

@@ -1,0 +1,146 @@
+/** The OCI runtime configuration (config.json of a bundle) of one run. */
+import { readFileSync } from 'node:fs';
+import { capabilitiesOf } from './capabilities.ts';
+import { cgroupPath, hasSwapLimit } from './cgroups.ts';
+import { seccompOf } from './seccomp.ts';
+import type { Limits, RunMount, RunRequest } from './types.ts';
+import type { Identity } from './users.ts';
+
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** As Docker's own service has it. */
+const openFiles = 1_048_576;
+const cpuPeriodUs = 100_000;
+
+/** As Docker masks and write-protects them. */
+const maskedPaths = [
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/sys/devices/virtual/powercap',
+  '/sys/firmware',
+];
+const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+
+export interface ConfigFacts {
+  request: RunRequest;
+  identity: Identity;
+  /** The request's own mounts and those of the network's files. */
+  mounts: readonly RunMount[];
+  terminal: boolean;
+  /** Network namespace to join, for `nat`. */
+  netns?: string;
+}
+
+/** A process that may not raise limits passes its own on. */
+function openFilesLimit(): object {
+  const own = readFileSync('/proc/self/limits', 'utf8').match(/^Max open files +\S+ +(\d+)/m)?.[1];
+  const limit = Math.min(openFiles, own === undefined ? openFiles : Number(own));
+  return { type: 'RLIMIT_NOFILE', hard: limit, soft: limit };
+}
+
+/** The whole document, ready to be written as JSON. */
+export function ociConfig({ request, identity, mounts, terminal, netns }: ConfigFacts): object {
+  const { security } = request;
+  return {
+    ociVersion: '1.0.2',
+    process: {
+      terminal,
+      user: { uid: identity.uid, gid: identity.gid, additionalGids: identity.additionalGids },
+      args: request.argv,
+      env: Object.entries({ PATH: defaultPath, HOME: identity.home, ...request.env }).map(
+        ([k, v]) => `${k}=${v}`,
+      ),
+      cwd: request.cwd === '' ? '/' : request.cwd,
+      capabilities: capabilitiesOf(security, identity.uid === 0),
+      rlimits: [openFilesLimit()],
+      noNewPrivileges: request.noNewPrivileges,
+    },
+    root: { path: request.rootfs, readonly: false },
+    hostname: request.hostname,
+    mounts: [...systemMounts, ...mounts.map(ociMount)],
+    linux: {
+      cgroupsPath: cgroupPath(request.id),
+      namespaces: namespaces(request.network, netns),
+      // All devices are refused, save the default ones that a runtime adds; mknod of any is allowed.
+      resources: { devices: [{ allow: false, access: 'rwm' }], ...limitsOf(request.limits) },
+      seccomp: seccompOf(security),
+      maskedPaths,
+      readonlyPaths,
+    },
+  };
+}
+
+const systemMounts = [
+  { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+  {
+    destination: '/dev',
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
+  },
+  {
+    destination: '/dev/pts',
+    type: 'devpts',
+    source: 'devpts',
+    options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+  },
+  {
+    destination: '/dev/shm',
+    type: 'tmpfs',
+    source: 'shm',
+    options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536k'],
+  },
+  { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
+  { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
+  {
+    destination: '/sys/fs/cgroup',
+    type: 'cgroup',
+    source: 'cgroup',
+    options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'],
+  },
+];
+
+function ociMount(mount: RunMount): object {
+  if (mount.type === 'bind') {
+    return {
+      destination: mount.target,
+      type: 'bind',
+      source: mount.source,
+      options: ['rbind', 'rprivate', mount.readonly ? 'ro' : 'rw'],
+    };
+  }
+  const size = mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`];
+  return {
+    destination: mount.target,
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: ['nosuid', 'nodev', 'mode=1777', ...size],
+  };
+}
+
+function namespaces(network: RunRequest['network'], netns: string | undefined): object[] {
+  const own = ['mount', 'pid', 'ipc', 'uts', 'cgroup'].map((type) => ({ type }));
+  if (network === 'none') return [...own, { type: 'network' }];
+  if (network === 'nat') return [...own, { type: 'network', path: netns }];
+  return own;
+}
+
+function limitsOf({ cpus, memoryBytes, pids }: Limits): object {
+  return {
+    ...(cpus === undefined
+      ? {}
+      : { cpu: { period: cpuPeriodUs, quota: Math.max(1000, Math.round(cpus * cpuPeriodUs)) } }),
+    ...(memoryBytes === undefined
+      ? {}
+      : // Equal values: no swap beside the memory.
+        { memory: { limit: memoryBytes, ...(hasSwapLimit() ? { swap: memoryBytes } : {}) } }),
+    ...(pids === undefined ? {} : { pids: { limit: pids } }),
+  };
+}

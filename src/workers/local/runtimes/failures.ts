@@ -1,0 +1,77 @@
+/** What a runtime says when it can't start a command, told in our words. */
+import { readFileSync } from 'node:fs';
+import { outside } from '../../../kit/errors.ts';
+import { logFile } from './launch.ts';
+
+export type StartFailure =
+  | { kind: 'not-found'; message: string }
+  /** The runtime was killed while it started: the memory limit is below what it needs. */
+  | { kind: 'out-of-memory'; neededBytes?: number }
+  | { kind: 'broken'; error: Error };
+
+/** Why the runtime didn't start the command; undefined when it did start it. `held`: what it said on standard error. */
+export function startFailure(
+  bundle: string,
+  argv: readonly string[],
+  held: string,
+): StartFailure | undefined {
+  const said = lastError(bundle) ?? execError(held, argv);
+  if (said === undefined) return undefined;
+  if (/OOM-killed|memory limit/i.test(said)) {
+    const needed = said.match(/peak usage: (\d+)/)?.[1];
+    return { kind: 'out-of-memory', ...(needed === undefined ? {} : { neededBytes: Number(needed) }) };
+  }
+  const program = argv[0] ?? '';
+  if (/executable file .* not found/.test(said)) return { kind: 'not-found', message: execMessage(program, said) };
+  const exec = said.match(/exec:? "?(.*?)"?: (.*)$/s);
+  if (exec) return { kind: 'not-found', message: execMessage(program, exec[2] ?? '') };
+  const folder = said.match(
+    /(?:mkdir|chdir to cwd \(")\s*([^"]*?)(?:"\).*)?: (not a directory|permission denied|no such file.*)$/,
+  );
+  if (folder)
+    return { kind: 'not-found', message: `The working folder ${folder[1]} can't be used: ${folder[2]}.` };
+  return {
+    kind: 'broken',
+    error: outside(
+      'runtime-failed',
+      `The container runtime failed: ${said.replace(/^(runc|crun) run failed: /, '')}.`,
+      {
+        hint: '`cambium doctor` says what this machine lacks.',
+      },
+    ),
+  };
+}
+
+function execMessage(program: string, reason: string): string {
+  if (/permission denied/.test(reason)) return `${program} is not executable, or a folder.`;
+  if (/exec format error/.test(reason))
+    return `${program} is no program for this machine, or a script without a '#!' line.`;
+  if (program.includes('/')) return `${program} is not in the image, or the interpreter that it needs isn't.`;
+  return `${program} was not found in the folders of PATH.`;
+}
+
+/** The last error in the runtime's log, which has one JSON object a line. */
+function lastError(bundle: string): string | undefined {
+  let text: string;
+  try {
+    text = readFileSync(logFile(bundle), 'utf8');
+  } catch {
+    return undefined;
+  }
+  for (const line of text.trim().split('\n').reverse()) {
+    try {
+      const entry = JSON.parse(line) as { level?: string; msg?: string };
+      if (entry.level === 'error' && entry.msg !== undefined) return entry.msg;
+    } catch {
+      // a line cut short
+    }
+  }
+  return undefined;
+}
+
+/** A script whose interpreter is missing fails at the last moment, when only standard error is left to say so. */
+function execError(held: string, argv: readonly string[]): string | undefined {
+  const line = held.match(/^exec (\/\S+): (?:no such file|permission denied|exec format error)[^\n]*\n?$/);
+  const name = argv[0]?.split('/').at(-1) ?? '';
+  return line && line[1]?.split('/').at(-1) === name ? held.trim() : undefined;
+}

@@ -1,0 +1,14 @@
+/** The local worker's way to carry out one run, and what others need of the runtimes. */
+import { findRuntime } from './probe.ts';
+import { runWith } from './run.ts';
+import type { RunRequest, RunResult } from './types.ts';
+
+export { leftCgroups, removeCgroups } from './cgroups.ts';
+export { prepareMountpoints } from './mountpoints.ts';
+export { findRuntime, probeRuntimes, type RuntimeProbe } from './probe.ts';
+export type * from './types.ts';
+
+/** Runs a command isolated, as `runWith` says, with the runtime that works on this machine. */
+export async function runContainer(request: RunRequest): Promise<RunResult> {
+  return runWith(await findRuntime(), request);
+}

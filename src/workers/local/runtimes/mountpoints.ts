@@ -1,0 +1,134 @@
+/**
+ * Mount points that an image lacks. A runtime would make them and leave them in the image; so we make them,
+ * and take them away after the run, with their parents' times as they were.
+ *
+ * Paths are resolved here as the kernel would with the rootfs as `/`: symlinks are read, never followed by the
+ * host, so none leads out. Nothing runs in the rootfs while we look, so nothing can change under us.
+ */
+import {
+  type BigIntStats,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { errnoOf, wrongUse } from '../../../kit/errors.ts';
+import { decodeName, fsPath } from '../../../kit/names.ts';
+import { setTimes } from '../../../kit/system.ts';
+
+export interface MountTarget {
+  /** Absolute path inside the rootfs. */
+  path: string;
+  /** What is mounted there. */
+  kind: 'folder' | 'file';
+}
+
+interface Stub {
+  path: string;
+  kind: 'folder' | 'file';
+  made: BigIntStats;
+  parent: string;
+  parentBefore: bigint;
+  parentAfter: bigint;
+}
+
+const maxLinks = 40;
+
+/**
+ * Makes the targets that `rootfs` lacks, with the folders above them. The function it returns removes them
+ * again, save those that are no longer as made, and sets the parents' mtimes back; call it after the run while
+ * the rootfs is still mounted. Throws a `UserError` where a target can't be.
+ */
+export function prepareMountpoints(rootfs: string, targets: readonly MountTarget[]): () => void {
+  const stubs: Stub[] = [];
+  const undo = () => {
+    for (const stub of stubs.splice(0).reverse()) removeStub(stub);
+  };
+  try {
+    for (const target of targets) makeTarget(rootfs, target, stubs);
+  } catch (error) {
+    undo();
+    throw error;
+  }
+  return undo;
+}
+
+/** Walks to the target name by name, and makes what is missing on the way. */
+function makeTarget(rootfs: string, target: MountTarget, stubs: Stub[]): void {
+  const names = splitPath(target.path);
+  const at: string[] = [];
+  let links = 0;
+  while (names.length > 0) {
+    const name = names.shift() as string;
+    if (name === '..') {
+      at.pop();
+      continue;
+    }
+    const path = [rootfs, ...at, name].join('/');
+    const found = statOrUndefined(path);
+    if (found?.isSymbolicLink()) {
+      links += 1;
+      if (links > maxLinks) throw badTarget(target, 'it leads through too many symlinks');
+      const link = decodeName(readlinkSync(fsPath(path), { encoding: 'buffer' }));
+      if (link.startsWith('/')) at.length = 0;
+      names.unshift(...splitPath(link));
+      continue;
+    }
+    const isLast = names.length === 0;
+    const kind = isLast ? target.kind : 'folder';
+    if (found === undefined) stubs.push(makeStub(path, [rootfs, ...at].join('/'), kind));
+    else if (found.isDirectory() !== (kind === 'folder')) {
+      throw badTarget(target, `'/${[...at, name].join('/')}' is ${found.isDirectory() ? 'a' : 'no'} folder`);
+    }
+    at.push(name);
+  }
+}
+
+function splitPath(path: string): string[] {
+  return path.split('/').filter((name) => name !== '' && name !== '.');
+}
+
+function statOrUndefined(path: string): BigIntStats | undefined {
+  return lstatSync(fsPath(path), { bigint: true, throwIfNoEntry: false });
+}
+
+function badTarget(target: MountTarget, why: string): Error {
+  return wrongUse('bad-mount-target', `Nothing can be mounted at ${target.path} in the image: ${why}.`, {
+    hint: 'Mount it elsewhere, or change the image.',
+  });
+}
+
+function makeStub(path: string, parent: string, kind: 'folder' | 'file'): Stub {
+  const mtime = () => statSync(fsPath(parent), { bigint: true }).mtimeNs;
+  const parentBefore = mtime();
+  if (kind === 'folder') mkdirSync(fsPath(path), 0o755);
+  else writeFileSync(fsPath(path), '', { flag: 'wx', mode: 0o644 });
+  const made = lstatSync(fsPath(path), { bigint: true });
+  return { path, kind, made, parent, parentBefore, parentAfter: mtime() };
+}
+
+function removeStub(stub: Stub): void {
+  const now = statOrUndefined(stub.path);
+  if (
+    now === undefined ||
+    now.ino !== stub.made.ino ||
+    now.mode !== stub.made.mode ||
+    now.uid !== stub.made.uid
+  )
+    return;
+  const parentNow = statOrUndefined(stub.parent)?.mtimeNs;
+  try {
+    if (stub.kind === 'folder') rmdirSync(fsPath(stub.path));
+    else if (now.size === 0n && now.mtimeNs === stub.made.mtimeNs) unlinkSync(fsPath(stub.path));
+    else return;
+  } catch (error) {
+    // The run put something into the folder: then it is the image's.
+    if (errnoOf(error) === 'ENOTEMPTY' || errnoOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  if (parentNow === undefined) return;
+  setTimes(stub.parent, parentNow === stub.parentAfter ? stub.parentBefore : parentNow);
+}

@@ -1,0 +1,115 @@
+/**
+ * Networks of runs, and the three files that a network needs inside. `nat`: a network namespace of its own,
+ * joined to the host's network by slirp4netns. Both end with this process: the namespace is held by a bind mount
+ * in our private mount namespace, the program by a descriptor of ours.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { outside } from '../../../kit/errors.ts';
+import { unmount } from '../../../kit/system.ts';
+import { findProgram } from './programs.ts';
+import type { RunMount, RunRequest } from './types.ts';
+
+/** The name server that slirp4netns offers inside; it asks those of the host. */
+const natNameServer = '10.0.2.3';
+
+export interface NatNetwork {
+  /** Host path that names the network namespace. */
+  path: string;
+  close(): void;
+}
+
+/** Makes a network namespace in `dir` with a way out. The host's own loopback can't be reached from it. */
+export async function openNat(dir: string): Promise<NatNetwork> {
+  const slirp = findProgram('slirp4netns');
+  if (slirp === undefined) {
+    throw outside(
+      'missing-program',
+      'The network `nat` needs the program slirp4netns, which is not installed.',
+      {
+        hint: 'Install it (Debian: `apt-get install slirp4netns`), or use the network `host` or `none`.',
+      },
+    );
+  }
+  const path = `${dir}/netns`;
+  writeFileSync(path, '');
+  const made = spawnSync(findProgram('unshare') ?? 'unshare', [`--net=${path}`, 'true'], {
+    encoding: 'utf8',
+  });
+  if (made.status !== 0) throw natFailed(made.stderr);
+  const child = spawn(
+    slirp,
+    [
+      ...['--configure', '--mtu=65520', '--disable-host-loopback', '--enable-seccomp', '--netns-type=path'],
+      // It ends when the other end of descriptor 4 is closed, which the kernel does if we are killed.
+      ...['--ready-fd=3', '--exit-fd=4', path, 'tap0'],
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'], detached: true, env: {} },
+  );
+  const [, , complaints, ready, lifeline] = child.stdio as unknown as [null, null, Socket, Socket, Socket];
+  const close = () => {
+    child.kill('SIGKILL');
+    lifeline.destroy();
+    unmount(path);
+  };
+  for (const socket of [complaints, ready, lifeline]) socket.on('error', () => {});
+  let complaint = '';
+  complaints.setEncoding('utf8').on('data', (text: string) => {
+    complaint += text;
+  });
+  const ended = once(child, 'exit').then(
+    () => 'ended' as const,
+    () => 'ended' as const,
+  );
+  const isReady = once(ready, 'data').then(() => 'ready' as const);
+  if ((await Promise.race([isReady, ended])) === 'ended') {
+    close();
+    throw natFailed(complaint);
+  }
+  // Neither the program nor its pipes keep this process alive.
+  child.unref();
+  lifeline.unref();
+  ready.destroy();
+  complaints.destroy();
+  return { path, close };
+}
+
+function natFailed(why: string): Error {
+  const line = why.trim().split('\n').at(-1) ?? '';
+  return outside('nat-failed', `The network \`nat\` could not be made: ${line || 'slirp4netns ended'}.`, {
+    hint: 'Use the network `host` or `none`; `cambium doctor` says what is missing.',
+  });
+}
+
+/** Writes resolv.conf, hosts and hostname of a run into its folder; returns the mounts that show them inside. */
+export function writeNetworkFiles(request: RunRequest): (RunMount & { type: 'bind' })[] {
+  const { dir, hostname, network } = request;
+  const contents = {
+    'resolv.conf': resolvConf(network),
+    hosts: [
+      `127.0.0.1\tlocalhost ${hostname}`,
+      '::1\tlocalhost ip6-localhost ip6-loopback',
+      'fe00::\tip6-localnet',
+      'ff02::1\tip6-allnodes',
+      'ff02::2\tip6-allrouters',
+      '',
+    ].join('\n'),
+    hostname: `${hostname}\n`,
+  };
+  return Object.entries(contents).map(([name, text]) => {
+    writeFileSync(`${dir}/${name}`, text, { mode: 0o644 });
+    return { type: 'bind', source: `${dir}/${name}`, target: `/etc/${name}`, readonly: false };
+  });
+}
+
+function resolvConf(network: RunRequest['network']): string {
+  if (network === 'none') return '';
+  if (network === 'nat') return `nameserver ${natNameServer}\n`;
+  try {
+    return readFileSync('/etc/resolv.conf', 'utf8');
+  } catch {
+    return '';
+  }
+}

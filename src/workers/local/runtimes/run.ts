@@ -1,0 +1,174 @@
+/** One isolated run of a command in a root filesystem, by a runtime that the caller chose. */
+import { lstatSync, statSync, writeFileSync } from 'node:fs';
+import { constants, totalmem } from 'node:os';
+import { performance } from 'node:perf_hooks';
+import { outside, wrongUse } from '../../../kit/errors.ts';
+import { makeUnifiedCgroup, readUsage, removeCgroup } from './cgroups.ts';
+import { ociConfig } from './config.ts';
+import { startFailure } from './failures.ts';
+import { launch } from './launch.ts';
+import { type MountTarget, prepareMountpoints } from './mountpoints.ts';
+import { type NatNetwork, openNat, writeNetworkFiles } from './network.ts';
+import { readOutput } from './output.ts';
+import { guardSysctls } from './sysctl-guard.ts';
+import type { RunMount, RunOutcome, RunRequest, RunResult } from './types.ts';
+import { lookUpUser } from './users.ts';
+
+/**
+ * Runs a command and resolves when all its processes are gone, its cgroup is removed and the rootfs holds
+ * nothing that the run needed only for itself. Throws `UserError` for an unknown user, a bad mount target, or a
+ * machine that can't run containers; what the command itself did is told by the outcome.
+ */
+export async function runWith(runtime: string, request: RunRequest): Promise<RunResult> {
+  if (request.signal?.aborted) return { outcome: 'cancelled', usage: { wallMs: 0 } };
+  const identity = lookUpUser(request.rootfs, request.user);
+  const mounts = allMounts(request);
+  const undoMountpoints = prepareAll(request.rootfs, mounts);
+  let nat: NatNetwork | undefined;
+  try {
+    if (request.network === 'nat') nat = await openNat(request.dir);
+    const terminal =
+      request.stdio === 'inherit' && process.stdin.isTTY === true && process.stdout.isTTY === true;
+    const netns = nat === undefined ? {} : { netns: nat.path };
+    const config = ociConfig({ request, identity, mounts, terminal, ...netns });
+    writeFileSync(`${request.dir}/config.json`, JSON.stringify(config), { mode: 0o600 });
+    if (request.security === 'builder') guard(request.id);
+    return await execute(request, runtime);
+  } finally {
+    nat?.close();
+    undoMountpoints();
+    await removeCgroup(request.id);
+  }
+}
+
+/** Starts the runtime, waits for the first of: its end, the time-out, a cancellation. */
+async function execute(request: RunRequest, runtime: string): Promise<RunResult> {
+  const started = performance.now();
+  const bundle = request.dir;
+  const { child, ended, kill } = launch({ runtime, bundle, id: request.id, stdio: request.stdio });
+  const output =
+    child.stdout && child.stderr
+      ? readOutput({ stdout: child.stdout, stderr: child.stderr }, request.onOutput ?? (() => {}))
+      : undefined;
+
+  let stopped: 'timeout' | 'cancelled' | undefined;
+  let killed: Promise<void> | undefined;
+  const stop = (why: 'timeout' | 'cancelled') => {
+    stopped ??= why;
+    killed ??= kill();
+  };
+  const onAbort = () => stop('cancelled');
+  request.signal?.addEventListener('abort', onAbort, { once: true });
+  if (request.signal?.aborted) onAbort();
+  const { timeoutMs } = request;
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => stop('timeout'), timeoutMs);
+  const { exitCode } = await ended;
+  clearTimeout(timer);
+  request.signal?.removeEventListener('abort', onAbort);
+  await killed;
+
+  const wallMs = performance.now() - started;
+  const { oomKills, ...used } = readUsage(request.id);
+  const usage = { wallMs, ...used };
+  const failure =
+    exitCode === 0 || stopped ? undefined : startFailure(bundle, request.argv, output?.held() ?? '');
+  output?.finish({ discardHeld: failure !== undefined });
+  if (stopped === 'timeout') return { outcome: 'timeout', timeoutMs: timeoutMs ?? 0, usage };
+  if (stopped === 'cancelled') return { outcome: 'cancelled', usage };
+  if (failure?.kind === 'broken') throw failure.error;
+  if (failure?.kind === 'not-found') return { outcome: 'not-found', message: failure.message, usage };
+  if (failure?.kind === 'out-of-memory')
+    return { ...outOfMemory(request, failure.neededBytes ?? used.peakMemoryBytes), usage };
+  if (exitCode !== 0 && oomKills > 0) return { ...outOfMemory(request, used.peakMemoryBytes), usage };
+  return { ...outcomeOf(exitCode), usage };
+}
+
+function outOfMemory(request: RunRequest, peakBytes = 0): RunOutcome {
+  return { outcome: 'out-of-memory', limitBytes: request.limits.memoryBytes ?? totalmem(), peakBytes };
+}
+
+/** Runtimes and shells tell a death by signal as 128 and its number. */
+function outcomeOf(exitCode: number): RunOutcome {
+  const name = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128)?.[0];
+  return exitCode > 128 && name !== undefined
+    ? { outcome: 'signal', signal: name }
+    : { outcome: 'exit', exitCode };
+}
+
+/** The request's mounts, outer ones first, and then the network's files where no mount of the request stands. */
+function allMounts(request: RunRequest): RunMount[] {
+  const depth = (mount: RunMount) => mount.target.split('/').filter(Boolean).length;
+  const own = [...request.mounts].sort((a, b) => depth(a) - depth(b));
+  const taken = new Set(own.map(({ target }) => target));
+  return [...own, ...writeNetworkFiles(request).filter(({ target }) => !taken.has(target))];
+}
+
+const systemTargets = ['/proc', '/dev', '/sys'];
+
+/** Makes the mount points that are missing, in the rootfs or in the mount that covers them. */
+function prepareAll(rootfs: string, mounts: readonly RunMount[]): () => void {
+  const byRoot = new Map<string, MountTarget[]>([
+    [rootfs, systemTargets.map((path) => ({ path, kind: 'folder' as const }))],
+  ]);
+  for (const mount of mounts) {
+    const place = placeOf(mount, mounts);
+    if (place === undefined) continue;
+    const root = place.root ?? rootfs;
+    byRoot.set(root, [...(byRoot.get(root) ?? []), { path: place.path, kind: kindOf(mount) }]);
+  }
+  const undos: (() => void)[] = [];
+  const undo = () => {
+    for (const each of undos.splice(0).reverse()) each();
+  };
+  try {
+    for (const [root, targets] of byRoot) undos.push(prepareMountpoints(root, targets));
+  } catch (error) {
+    undo();
+    throw error;
+  }
+  return undo;
+}
+
+/**
+ * Where a mount's target is to be made: below the source of the bind mount that covers it, or in the rootfs
+ * (no `root`); undefined where the runtime makes it in a fresh tmpfs.
+ */
+function placeOf(mount: RunMount, all: readonly RunMount[]): { root?: string; path: string } | undefined {
+  const isBelow = (target: string) => mount.target.startsWith(`${target.replace(/\/+$/, '')}/`);
+  if (systemTargets.some(isBelow)) return undefined;
+  const cover = all.filter((other) => other !== mount && isBelow(other.target)).at(-1);
+  if (cover === undefined) return { path: mount.target };
+  if (cover.type === 'tmpfs') return undefined;
+  const path = mount.target.slice(cover.target.replace(/\/+$/, '').length);
+  if (!cover.readonly) return { root: cover.source, path };
+  if (lstatSync(cover.source + path, { throwIfNoEntry: false }) !== undefined) return undefined;
+  throw wrongUse(
+    'bad-mount-target',
+    `Nothing can be mounted at ${mount.target}: ${cover.target} is read-only.`,
+    {
+      hint: 'Mount it elsewhere.',
+    },
+  );
+}
+
+function kindOf(mount: RunMount): MountTarget['kind'] {
+  return mount.type === 'tmpfs' || statSync(mount.source).isDirectory() ? 'folder' : 'file';
+}
+
+/** Stages with rights to mount are kept from the kernel's settings. */
+function guard(id: string): void {
+  try {
+    const folder = makeUnifiedCgroup(id);
+    if (folder === undefined) throw new Error('no unified cgroup hierarchy is mounted');
+    guardSysctls(folder);
+  } catch (error) {
+    throw outside(
+      'no-sysctl-guard',
+      `This machine can't keep a stage from changing kernel settings: ${String(error)}.`,
+      {
+        hint: 'Stages on the host builder need Linux 5.2 or newer with cgroup BPF.',
+        cause: error,
+      },
+    );
+  }
+}

@@ -1,0 +1,66 @@
+/** btrfs subvolumes by ioctl (include/uapi/linux/btrfs.h of Linux), without a process for each. */
+import { closeSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { ioctl, openFolder } from '../../../kit/system.ts';
+
+const BTRFS_IOC_SUBVOL_CREATE = 0x5000940e;
+const BTRFS_IOC_SNAP_DESTROY = 0x5000940f;
+const BTRFS_IOC_SNAP_CREATE_V2 = 0x50009417;
+const BTRFS_IOC_SUBVOL_SETFLAGS = 0x4008941a;
+const BTRFS_SUBVOL_RDONLY = 2n;
+const argumentBytes = 4096;
+/** Offset of `name` in struct btrfs_ioctl_vol_args and in struct btrfs_ioctl_vol_args_v2. */
+const nameOffset = 8;
+const nameOffsetV2 = 56;
+
+export function createSubvolume(path: string): void {
+  inParent(path, (fd, name) => {
+    ioctl(fd, BTRFS_IOC_SUBVOL_CREATE, argument(nameOffset, name), 'BTRFS_IOC_SUBVOL_CREATE');
+  });
+}
+
+/** Makes a writable snapshot of the subvolume `from`. */
+export function snapshotSubvolume(from: string, path: string): void {
+  const source = openFolder(from);
+  try {
+    inParent(path, (fd, name) => {
+      const request = argument(nameOffsetV2, name);
+      request.writeBigInt64LE(BigInt(source), 0);
+      ioctl(fd, BTRFS_IOC_SNAP_CREATE_V2, request, 'BTRFS_IOC_SNAP_CREATE_V2');
+    });
+  } finally {
+    closeSync(source);
+  }
+}
+
+export function destroySubvolume(path: string): void {
+  inParent(path, (fd, name) => {
+    ioctl(fd, BTRFS_IOC_SNAP_DESTROY, argument(nameOffset, name), 'BTRFS_IOC_SNAP_DESTROY');
+  });
+}
+
+export function makeReadOnly(path: string): void {
+  const fd = openFolder(path);
+  try {
+    const flags = Buffer.alloc(8);
+    flags.writeBigUInt64LE(BTRFS_SUBVOL_RDONLY);
+    ioctl(fd, BTRFS_IOC_SUBVOL_SETFLAGS, flags, 'BTRFS_IOC_SUBVOL_SETFLAGS');
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function argument(offset: number, name: string): Buffer {
+  const buffer = Buffer.alloc(argumentBytes);
+  buffer.write(name, offset);
+  return buffer;
+}
+
+function inParent(path: string, body: (fd: number, name: string) => void): void {
+  const fd = openFolder(dirname(path));
+  try {
+    body(fd, basename(path));
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * Snapshots as btrfs subvolumes: each holds the whole tree, shares its blocks with its parent, and is read-only once
+ * committed. What changed is read from the stream of `btrfs send --no-data`, whose cost follows the change.
+ */
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { outside } from '../../../kit/errors.ts';
+import { bindMount } from '../../../kit/system.ts';
+import type { Change, Entry } from '../../../kit/tree.ts';
+import { joinPath, listFolder, lstatIfAny, readEntry, typeOf } from '../../../kit/walk.ts';
+import { createSubvolume, destroySubvolume, makeReadOnly, snapshotSubvolume } from './btrfs-calls.ts';
+import type { SnapshotDriver, Stack, Workspace } from './driver.ts';
+import { touchedPaths } from './send-stream.ts';
+
+const BTRFS_SUPER_MAGIC = 0x9123683e;
+
+export function isBtrfs(dir: string): boolean {
+  return statfsSync(dir).type === BTRFS_SUPER_MAGIC;
+}
+
+export function btrfsDriver(snapshotsDir: string): SnapshotDriver {
+  const folderOf = (name: string) => join(snapshotsDir, name);
+  const treeOf = (stack: Stack, index = 0) => {
+    const name = stack[index]?.folders[0];
+    return name === undefined ? undefined : folderOf(name);
+  };
+  const workspaceIn = (dir: string): Workspace => ({ dir, root: join(dir, 'fs') });
+
+  return {
+    name: 'btrfs',
+    fork(stack, dir) {
+      mkdirSync(dir, { recursive: true });
+      const workspace = workspaceIn(dir);
+      const parent = treeOf(stack);
+      if (parent === undefined) createSubvolume(workspace.root);
+      else snapshotSubvolume(parent, workspace.root);
+      return workspace;
+    },
+    reopen: (_stack, dir) => workspaceIn(dir),
+    release() {},
+    commit({ root }, name) {
+      renameSync(root, folderOf(name));
+      makeReadOnly(folderOf(name));
+    },
+    discard(dir) {
+      removeSubvolume(join(dir, 'fs'));
+      rmSync(dir, { recursive: true, force: true });
+    },
+    view(stack, at) {
+      const tree = treeOf(stack);
+      if (tree !== undefined) bindMount(tree, at, { readonly: true });
+    },
+    diff(stack) {
+      const tree = treeOf(stack);
+      if (tree === undefined) return [];
+      const parent = treeOf(stack, 1);
+      return parent === undefined ? walk(tree, '') : differences(parent, tree);
+    },
+    locate(stack, path) {
+      const tree = treeOf(stack);
+      return tree === undefined ? undefined : locateIn(tree, path);
+    },
+    remove: (folder) => removeSubvolume(folderOf(folder)),
+  };
+}
+
+/** Removes a subvolume with those that a step made inside of it, or whatever else is at `path`. */
+function removeSubvolume(path: string): void {
+  if (lstatIfAny(path) === undefined) return;
+  try {
+    destroySubvolume(path);
+  } catch {
+    // Not a subvolume (a kill in the middle), or one that holds others.
+    spawnSync('btrfs', ['property', 'set', path, 'ro', 'false'], { stdio: 'ignore' });
+    const nested = spawnSync('btrfs', ['subvolume', 'list', '-o', path], { encoding: 'utf8' }).stdout ?? '';
+    if (nested !== '') spawnSync('find', [path, '-depth', '-mindepth', '1', '-inum', '256', '-exec', 'btrfs', 'subvolume', 'delete', '{}', ';'], { stdio: 'ignore' });
+    try {
+      destroySubvolume(path);
+    } catch {
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
+}
+
+function* walk(tree: string, path: string): Generator<Change> {
+  for (const name of listFolder(path === '' ? tree : join(tree, path))) {
+    const at = joinPath(path, name);
+    const entry = readEntry(join(tree, at), at);
+    yield { kind: 'present', entry, content: join(tree, at) };
+    if (entry.type === 'directory') yield* walk(tree, at);
+  }
+}
+
+function* differences(parent: string, tree: string): Generator<Change> {
+  const touched = touchedPaths(sendStream(parent, tree));
+  /** Folders whose whole content is listed already, because they are new. */
+  let covered: string | undefined;
+  for (const path of [...touched.keys()].sort(byFolder)) {
+    if (path === '' || (covered !== undefined && path.startsWith(`${covered}/`))) continue;
+    const now = lstatIfAny(join(tree, path));
+    const before = realEntry(parent, path);
+    if (now === undefined || !isBelowFolders(tree, path)) {
+      if (before !== undefined && isBelowFolders(tree, path)) yield { kind: 'deleted', path };
+      continue;
+    }
+    const content = join(tree, path);
+    const entry = readEntry(content, path, now);
+    if (entry.type !== 'directory') {
+      if (before === undefined || before.ino !== now.ino || touched.get(path)?.content || !sameMetadata(entry, readEntry(join(parent, path), path))) {
+        yield { kind: 'present', entry, content };
+      }
+      continue;
+    }
+    if (before?.ino === now.ino) {
+      if (!sameMetadata(entry, readEntry(join(parent, path), path))) yield { kind: 'present', entry, content };
+      continue;
+    }
+    const opaque = before !== undefined && typeOf(before) === 'directory';
+    yield opaque ? { kind: 'present', entry, content, opaque } : { kind: 'present', entry, content };
+    yield* walk(tree, path);
+    covered = path;
+  }
+}
+
+/** Order of a walk: a folder comes right before its content. */
+function byFolder(a: string, b: string): number {
+  const [left, right] = [a.replaceAll('/', '\0'), b.replaceAll('/', '\0')];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function sameMetadata(a: Entry, b: Entry): boolean {
+  const xattrs = (entry: Entry) => [...(entry.xattrs ?? [])].map(([name, value]) => `${name}=${value.toString('hex')}`).join();
+  return (
+    a.type === b.type && a.mode === b.mode && a.uid === b.uid && a.gid === b.gid && a.size === b.size &&
+    a.mtimeNs === b.mtimeNs && a.link === b.link && xattrs(a) === xattrs(b)
+  );
+}
+
+/** The entry at `path`, unless a part of the way there is a symlink. */
+function realEntry(tree: string, path: string) {
+  return isBelowFolders(tree, path) ? lstatIfAny(join(tree, path)) : undefined;
+}
+
+function isBelowFolders(tree: string, path: string): boolean {
+  const names = path.split('/').slice(0, -1);
+  return names.every((_, index) => {
+    const stats = lstatIfAny(join(tree, ...names.slice(0, index + 1)));
+    return stats !== undefined && typeOf(stats) === 'directory';
+  });
+}
+
+function sendStream(parent: string, tree: string): Buffer {
+  // The stream goes through a file: a pipe of spawnSync is held in memory twice.
+  const dir = mkdtempSync(join(tmpdir(), 'cambium-send-'));
+  const file = join(dir, 'stream');
+  try {
+    const fd = openSync(file, 'w', 0o600);
+    const result = spawnSync('btrfs', ['send', '--quiet', '--no-data', '-p', parent, tree], {
+      stdio: ['ignore', fd, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(fd);
+    if (result.status !== 0) {
+      throw outside('btrfs-send-failed', `\`btrfs send\` failed: ${(result.stderr || String(result.error)).trim()}.`, {
+        hint: 'Install btrfs-progs, or keep the store on another file system.',
+      });
+    }
+    return readFileSync(file);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function locateIn(tree: string, path: string): string | undefined {
+  const at = join(tree, path);
+  return isBelowFolders(tree, path) && lstatIfAny(at) !== undefined ? at : undefined;
+}
+

@@ -1,0 +1,54 @@
+/**
+ * What a snapshot driver does. A driver knows folders and mounts, not the database: what it needs of a snapshot
+ * comes as an argument (`SnapshotRecord`), so that drivers stay small and one conformance suite holds for all.
+ */
+import type { Change } from '../../../kit/tree.ts';
+import type { SnapshotId } from '../../../plan/index.ts';
+
+/** What the store knows of a snapshot, as far as a driver needs it. */
+export interface SnapshotRecord {
+  id: SnapshotId;
+  /**
+   * Names of the folders below `snapshots/` that hold this snapshot's own change, top first. Overlay: one, or several
+   * when a copy started from the last result of the same copy. btrfs: one subvolume with the whole tree.
+   */
+  folders: readonly string[];
+  /** A folder with the union of this snapshot and all below it, where the stack had become too deep. */
+  folded?: string | null;
+}
+
+/** A snapshot and all that it stands on, itself first. Empty: an empty folder. */
+export type Stack = readonly SnapshotRecord[];
+
+/** A mutable fork in which a step runs. */
+export interface Workspace {
+  /** Host folder that holds the workspace's files. */
+  dir: string;
+  /** Host path of the filesystem, until it is released. */
+  root: string;
+}
+
+/** All folders are given by absolute host path, but for names of folders below `snapshots/`. */
+export interface SnapshotDriver {
+  readonly name: 'overlay' | 'btrfs';
+  /** Makes a workspace in `dir` (which must not exist) on top of `stack` and mounts it. O(1). */
+  fork(stack: Stack, dir: string): Workspace;
+  /** Ends the mount of a workspace; its files stay. */
+  release(workspace: Workspace): void;
+  /** Turns a released workspace into the folder `name` below snapshots/. O(1), atomic. */
+  commit(workspace: Workspace, name: string): void;
+  /** Removes a workspace's files, whatever state they are in. */
+  discard(dir: string): void;
+  /** Mounts a snapshot at `at`, an existing empty folder, read-only. */
+  view(stack: Stack, at: string): void;
+  /** Mounts a workspace that was kept (of a failed step) again, writable. */
+  reopen(stack: Stack, dir: string): Workspace;
+  /** What the snapshot at the top of `stack` changes against the rest of it, sorted by path, folders first. */
+  diff(stack: Stack): Iterable<Change>;
+  /** Host path of one file of a snapshot, found without a mount; undefined when absent. No links are followed. */
+  locate(stack: Stack, path: string): string | undefined;
+  /** Makes a workspace in `dir` that holds the union of `stack` by itself; undefined where stacks have no depth. */
+  fold?(stack: Stack, dir: string): Workspace;
+  /** Removes a folder below snapshots/. */
+  remove(folder: string): void;
+}

@@ -1,0 +1,110 @@
+/** Snapshots of one store: the driver's folders and the database's rows, kept in step. */
+import { mkdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { SnapshotReader } from '../../../images/ports.ts';
+import { unmount } from '../../../kit/system.ts';
+import type { SnapshotId, StepKey } from '../../../plan/index.ts';
+import { type Run, newId } from '../../../store/runs.ts';
+import { insertSnapshot, lineageOf, setFolded } from '../../../store/snapshots.ts';
+import type { Store } from '../../../store/store.ts';
+import { btrfsDriver, isBtrfs } from './btrfs.ts';
+import type { SnapshotDriver, Stack, Workspace } from './driver.ts';
+import { overlayDriver, stackFolders } from './overlay.ts';
+
+/** Folders in one overlay: the kernel takes 500; looking names up in more than this is slow too. */
+const deepestStack = 320;
+
+export interface Snapshots extends SnapshotReader {
+  readonly driver: SnapshotDriver;
+  stackOf(id: SnapshotId | undefined): Stack;
+  /** Forks `parent` into a workspace of this run. */
+  fork(parent: SnapshotId | undefined): Workspace;
+  /** Forks another snapshot's result, so that a copy need only apply a difference. */
+  forkResult(result: SnapshotId): Workspace;
+  /** Releases a workspace and files it. `onResult`: it was forked from this snapshot by `forkResult`. */
+  commit(workspace: Workspace, request: CommitRequest): SnapshotId;
+  discard(workspace: Workspace): void;
+  /** Mounts a snapshot read-only; returns the host path. It stays until the process ends or `unmount`. */
+  mountView(id: SnapshotId): string;
+}
+
+export interface CommitRequest {
+  key: StepKey;
+  alias?: StepKey | undefined;
+  parent: SnapshotId | undefined;
+  onResult?: SnapshotId | undefined;
+  stage: string;
+  title: string;
+  durationMs: number;
+}
+
+export function driverFor(store: Store): SnapshotDriver {
+  const dir = join(store.dir, 'snapshots');
+  return isBtrfs(dir) ? btrfsDriver(dir) : overlayDriver(dir);
+}
+
+export function openSnapshots(store: Store, run: Run): Snapshots {
+  const driver = driverFor(store);
+  const views = new Map<SnapshotId, string>();
+
+  const stackOf = (id: SnapshotId | undefined): Stack => {
+    if (id === undefined) return [];
+    const stack = lineageOf(store.db, id);
+    if (driver.fold === undefined || stackFolders(stack).length <= deepestStack) return stack;
+    const folder = newId();
+    driver.commit(driver.fold(stack, join(run.dir, folder)), folder);
+    setFolded(store.db, id, folder);
+    return lineageOf(store.db, id);
+  };
+  const forkStack = (stack: Stack) => driver.fork(stack, join(run.dir, newId()));
+
+  const snapshots: Snapshots = {
+    driver,
+    stackOf,
+    fork: (parent) => forkStack(stackOf(parent)),
+    forkResult: (result) => forkStack(stackOf(result)),
+    commit(workspace, request) {
+      const folder = basename(workspace.dir);
+      const id = folder as SnapshotId;
+      driver.release(workspace);
+      driver.commit(workspace, folder);
+      const below = driver.name === 'overlay' && request.onResult ? (stackOf(request.onResult)[0]?.folders ?? []) : [];
+      insertSnapshot(store.db, {
+        ...request,
+        id,
+        driver: driver.name,
+        folders: [folder, ...below],
+        run: run.id,
+      });
+      driver.discard(workspace.dir);
+      return id;
+    },
+    discard(workspace) {
+      driver.release(workspace);
+      driver.discard(workspace.dir);
+    },
+    mountView(id) {
+      const known = views.get(id);
+      if (known !== undefined) return known;
+      const at = join(run.dir, `view-${id}`);
+      mkdirSync(at);
+      driver.view(stackOf(id), at);
+      views.set(id, at);
+      return at;
+    },
+    lineage: (id) => lineageOf(store.db, id).map((row) => row.id).reverse(),
+    // The whole lineage: without a folded one, for a difference looks at the parent alone.
+    changes: (id) => driver.diff(lineageOf(store.db, id)),
+    async view(id, body) {
+      const at = join(run.dir, `view-${newId()}`);
+      mkdirSync(at);
+      driver.view(stackOf(id), at);
+      try {
+        return await body(at);
+      } finally {
+        unmount(at);
+      }
+    },
+  };
+  return snapshots;
+}

@@ -1,0 +1,38 @@
+/** Removes what processes that were killed left in a store: the rule "committed or absent" is kept here. */
+import { lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { unmountBelow } from '../../kit/system.ts';
+import { sweepRuns } from '../../store/runs.ts';
+import type { Store } from '../../store/store.ts';
+import { removeCgroups } from './runtimes/index.ts';
+import type { SnapshotDriver } from './snapshots/driver.ts';
+
+/** Ids of the runs that were swept. Each worker calls this when it starts. */
+export async function sweep(store: Store, driver: SnapshotDriver): Promise<string[]> {
+  const swept = sweepRuns(store, ({ dir }) => {
+    unmountBelow(dir);
+    for (const name of foldersIn(dir)) {
+      // A workspace has the name of the snapshot that it becomes: killed between the rename and its row.
+      if (isOrphan(store, name)) driver.remove(name);
+      driver.discard(join(dir, name));
+    }
+  });
+  for (const id of swept) await removeCgroups(id);
+  return swept;
+}
+
+/** Whether a folder below snapshots/ is there that no row names. */
+function isOrphan(store: Store, folder: string): boolean {
+  if (lstatSync(join(store.dir, 'snapshots', folder), { throwIfNoEntry: false }) === undefined) return false;
+  return !namedFolders(store).has(folder);
+}
+
+/** Names below snapshots/ that rows name. */
+export function namedFolders(store: Store): Set<string> {
+  const rows = store.db.prepare('SELECT folders, folded FROM snapshots').all() as { folders: string; folded: string | null }[];
+  return new Set(rows.flatMap((row) => [...(JSON.parse(row.folders) as string[]), ...(row.folded ? [row.folded] : [])]));
+}
+
+function foldersIn(dir: string): string[] {
+  return lstatSync(dir, { throwIfNoEntry: false }) ? readdirSync(dir) : [];
+}

@@ -1,0 +1,49 @@
+/**
+ * What carries out steps. The scheduler sees steps, keys and snapshots; how a worker forks, runs and commits is its
+ * own affair, and so is where it does it.
+ */
+import type { Copy, SnapshotId, Source, Step, StepFailure, StepId, StepKey } from '../plan/index.ts';
+import type { CacheHit } from '../store/snapshots.ts';
+
+export interface Worker {
+  /** What is filed under a key. */
+  find(key: StepKey): CacheHit | undefined;
+  /** Keeps a snapshot from being pruned while this worker lives; false when it is gone. */
+  lease(snapshot: SnapshotId): boolean;
+  /**
+   * Digest of what a copy takes from a folder of the host or from another step's snapshot, by path of the copy. What
+   * was digested is what `execute` copies, or it fails.
+   */
+  contentOf(copy: Copy, snapshotOf: SnapshotOf): ContentFacts;
+  /** What identifies a source and its content, as `name → digest`. */
+  identify(source: Source): Promise<Readonly<Record<string, string>>>;
+  /** Runs a step on a fork of its base and files the result under its key. */
+  execute(task: StepTask): Promise<StepOutcome>;
+  /** Content of one file of a snapshot, or undefined. */
+  readFile(snapshot: SnapshotId, path: string): Buffer | undefined;
+  /** Ends all that the worker has under way. */
+  close(): void;
+}
+
+/** The snapshot of another step of the plan. */
+export type SnapshotOf = (step: StepId) => SnapshotId;
+
+export type ContentFacts = Readonly<Record<string, string>>;
+
+export interface StepTask {
+  step: Step;
+  key: StepKey;
+  /** Another key under which the result is filed too. */
+  alias: StepKey | undefined;
+  base: SnapshotId | undefined;
+  snapshotOf: SnapshotOf;
+  limits: { cpus?: number; memoryBytes?: number; pids?: number };
+  timeoutMs: number | undefined;
+  signal: AbortSignal;
+  onOutput: (stream: 'stdout' | 'stderr', text: string) => void;
+}
+
+export type StepOutcome =
+  | { outcome: 'done'; snapshot: SnapshotId; durationMs: number }
+  | { outcome: 'failed'; failure: Omit<StepFailure, 'tail' | 'location' | 'workspaceKept'>; workspace: string | undefined }
+  | { outcome: 'cancelled' };
