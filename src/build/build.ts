@@ -1,14 +1,14 @@
 /** Builds a plan: keys, what is missing, its record; and says in the end what ran and what was reused. */
 import type { Digest } from '../kit/digest.ts';
 import type { BuildEvent, EventSink, Plan, SnapshotId, Step, StepFailure, StepId } from '../plan/index.ts';
-import { type InputFacts, type StepRecord, inputsOfKey, lastInputs, recordBuild } from '../store/builds.ts';
+import { type InputFacts, type StepRecord, inputsOfKey, recordBuild } from '../store/builds.ts';
 import { newId, withLock } from '../store/runs.ts';
 import { touchSnapshots } from '../store/snapshots.ts';
 import type { Store } from '../store/store.ts';
 import type { StepTask, Worker } from '../workers/worker.ts';
+import { type BuildInTime, changesSince, reasonOf } from './changes.ts';
 import { type KeyedStep, identifySources } from './keys.ts';
 import { openLogs } from './logs.ts';
-import { reasonOf } from './reasons.ts';
 import { type Schedule, type StepReport, runSchedule } from './scheduler.ts';
 
 export interface PlanBuildRequest {
@@ -47,8 +47,8 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
   };
   announce(plan, buildId, onEvent);
 
-  const reasonFor = ({ step, facts }: KeyedStep) =>
-    reasonOf(lastInputs(store, buildFile, slots.get(step.id) as string, startedMs), facts, step.noCache ?? false);
+  const reasonFor = ({ step, facts }: KeyedStep, keyed: ReadonlyMap<StepId, KeyedStep>) =>
+    reasonOf(changesSince(inTime(request, startedMs, slots, keyed), slots.get(step.id) as string, facts), step.noCache ?? false);
   let schedule: Schedule = { reports: new Map(), result: undefined, outcome: 'failed' };
   let concluded: { digest?: Digest; tags: readonly string[] } = { tags: [] };
   try {
@@ -92,6 +92,20 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
   if (schedule.outcome === 'interrupted') return { outcome: 'interrupted' };
   if (schedule.result === undefined) return failureOf(schedule);
   return { outcome: 'done', result: schedule.result, ...totalsOf(schedule) };
+}
+
+/** A build that isn't recorded yet, as one among others. */
+export function inTime(
+  { store, buildFile }: Pick<PlanBuildRequest, 'store' | 'buildFile'>,
+  startedMs: number,
+  slots: ReadonlyMap<StepId, string>,
+  keyed: ReadonlyMap<StepId, KeyedStep>,
+): BuildInTime {
+  const inputStep = (key: string) => {
+    const found = [...keyed.values()].find((other) => other.step.internal && other.key === key);
+    return found && { slot: slots.get(found.step.id) as string, inputs: found.facts };
+  };
+  return { store, buildFile, startedMs, inputStep };
 }
 
 /** While another plan is evaluated for its build file, only failing steps are told. */

@@ -1,11 +1,10 @@
 /** What a build of a plan would do, without doing any of it. */
 import type { Plan, StepId, StepKey } from '../plan/index.ts';
-import { lastInputs } from '../store/builds.ts';
 import type { Store } from '../store/store.ts';
 import type { Worker } from '../workers/worker.ts';
-import { slotsOf } from './build.ts';
+import { inTime, slotsOf } from './build.ts';
+import { changesSince, reasonOf } from './changes.ts';
 import { identifySources, keyPlan } from './keys.ts';
-import { reasonOf } from './reasons.ts';
 
 export interface PlanRow {
   id: StepId;
@@ -26,7 +25,7 @@ export async function reportPlan(store: Store, worker: Worker, plan: Plan, build
     const row = { id, stage, title, internal, key };
     if (hit) return { ...row, state: 'hit', reason: 'nothing changed' };
     if (key === undefined) return { ...row, state: 'unknown', reason: 'depends on what a step before it gives' };
-    const before = lastInputs(store, buildFile, slots.get(id) as string, Date.now() + 1);
-    return { ...row, state: 'miss', reason: reasonOf(before, facts, step.noCache ?? false) };
+    const changes = changesSince(inTime({ store, buildFile }, Date.now() + 1, slots, keyed), slots.get(id) as string, facts);
+    return { ...row, state: 'miss', reason: reasonOf(changes, step.noCache ?? false) };
   });
 }

@@ -19,7 +19,7 @@ export interface ScheduleRequest {
   signal: AbortSignal;
   onEvent: EventSink;
   /** Why a step runs, in words. */
-  reasonFor: (keyed: KeyedStep) => string;
+  reasonFor: (keyed: KeyedStep, all: ReadonlyMap<StepId, KeyedStep>) => string;
   /** Holds a lock on a key, over all processes of the store, while `body` runs. */
   withKeyLock: <T>(key: StepKey, onWait: () => void, body: () => Promise<T>) => Promise<T>;
   /** Something of the result is read afterwards: keep it from being pruned. */
@@ -120,7 +120,7 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
       // While this one waited, the other may have made it.
       const hit = step.noCache ? undefined : worker.find(key);
       if (hit && worker.lease(hit.snapshot)) return reuse({ ...keyed, hit });
-      const reason = request.reasonFor(keyed);
+      const reason = request.reasonFor(keyed, known);
       onEvent({ type: 'step-started', at: Date.now(), step: step.id, key, reason });
       const outcome = await execute(keyed);
       return conclude(keyed, reason, outcome);

@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import { nearest } from '../frontends/suggest.ts';
 import { type UserError, wrongUse } from '../kit/errors.ts';
+import { addExamples } from './help.ts';
 import { print } from './io.ts';
 import { version } from './version.ts';
 
@@ -63,6 +64,8 @@ async function wholeProgram(): Promise<Command> {
   const program = new Command('cambium')
     .description('Builds container images in steps, and runs only what changed.')
     .usage('COMMAND [OPTIONS]')
+    // What follows the name of a program that `shell` runs is that program's.
+    .enablePositionalOptions()
     .version(`cambium ${version}`, '-V, --version', 'print the version');
   for (const load of Object.values(commands)) program.addCommand((await load()).define());
   return addExamples(program, [
@@ -71,13 +74,6 @@ async function wholeProgram(): Promise<Command> {
     ['cambium plan', 'see what would run, and why'],
     ['cambium COMMAND --help', 'see a command with its options and examples'],
   ]);
-}
-
-/** Examples at the end of a command's help. */
-export function addExamples(command: Command, examples: readonly (readonly [string, string])[]): Command {
-  const width = Math.max(...examples.map(([line]) => line.length));
-  const lines = examples.map(([line, meaning]) => `  ${line.padEnd(width)}  ${meaning}`);
-  return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
 }
 
 async function parse(command: Command, args: readonly string[]): Promise<void> {
@@ -96,6 +92,11 @@ async function parse(command: Command, args: readonly string[]): Promise<void> {
 function quieten(command: Command): void {
   command.exitOverride().configureOutput({ writeOut: print, writeErr: () => {}, outputError: () => {} });
   command.helpOption('-h, --help', 'show this');
+  // That a list is empty and a switch off goes without saying.
+  command.configureHelp({
+    optionDescription: ({ description, defaultValue }) =>
+      typeof defaultValue === 'string' ? `${description} (default: ${defaultValue})` : description,
+  });
   if (command.commands.length > 0) command.helpCommand(false);
   for (const below of command.commands) quieten(below);
 }

@@ -16,10 +16,14 @@ export interface Complaint {
 /** How many lines of a script's output a complaint shows. */
 const shownLines = 12;
 
-/** Throws all complaints as one error; returns when there are none. */
+/** Throws all complaints as one error, those of a file in the order of its lines; returns when there are none. */
 export function throwComplaints(complaints: readonly Complaint[]): void {
-  const [first, ...others] = complaints;
-  if (first !== undefined) throw others.length === 0 ? single(first) : several(first.code, complaints);
+  const files = complaints.map(({ location }) => location?.file);
+  const rank = ({ location }: Complaint) => files.indexOf(location?.file);
+  const line = ({ location }: Complaint) => location?.line ?? 0;
+  const [first, ...others] = [...complaints].sort((a, b) => rank(a) - rank(b) || line(a) - line(b));
+  if (first !== undefined)
+    throw others.length === 0 ? single(first) : several(first.code, [first, ...others]);
 }
 
 function single(complaint: Complaint): UserError {

@@ -15,7 +15,9 @@ export function blobPath(store: Store, digest: Digest): string {
 
 /** Whether the blob is there, in its full size. */
 export function hasBlob(store: Store, digest: Digest): boolean {
-  const row = store.db.prepare('SELECT size FROM blobs WHERE digest = ?').get(digest) as { size: number } | undefined;
+  const row = store.db.prepare('SELECT size FROM blobs WHERE digest = ?').get(digest) as
+    | { size: number }
+    | undefined;
   if (row === undefined) return false;
   return statSync(blobPath(store, digest), { throwIfNoEntry: false })?.size === row.size;
 }

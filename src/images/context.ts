@@ -1,5 +1,5 @@
 /** What all of this folder's work needs at hand. */
-import { type Run, beginRun } from '../store/runs.ts';
+import { beginRun, type Run } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import type { SnapshotReader } from './ports.ts';
 
@@ -12,7 +12,10 @@ export interface ImageContext {
 }
 
 /** Calls `body` with a folder for half-written files. */
-export async function withRunFolder<T>({ store, run }: Pick<ImageContext, 'store' | 'run'>, body: (dir: string) => Promise<T>): Promise<T> {
+export async function withRunFolder<T>(
+  { store, run }: Pick<ImageContext, 'store' | 'run'>,
+  body: (dir: string) => Promise<T>,
+): Promise<T> {
   if (run !== undefined) return body(run.dir);
   using own = beginRun(store);
   return await body(own.dir);

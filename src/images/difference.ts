@@ -7,7 +7,16 @@ import type { ImageContext } from './context.ts';
 import type { Image } from './records.ts';
 import { type Found, imageRoot, walkTree } from './walk-tree.ts';
 
-export type AspectName = 'type' | 'mode' | 'owner' | 'size' | 'content' | 'time' | 'link' | 'device' | 'xattrs';
+export type AspectName =
+  | 'type'
+  | 'mode'
+  | 'owner'
+  | 'size'
+  | 'content'
+  | 'time'
+  | 'link'
+  | 'device'
+  | 'xattrs';
 
 export interface Difference {
   /** From the image's root, without `/` in front. */
@@ -23,7 +32,11 @@ export function diffImages(context: ImageContext, before: Image, after: Image): 
   const mayDiffer = changedSince(context, before, after);
   return snapshots.view(before.snapshot, (viewBefore) =>
     snapshots.view(after.snapshot, async (viewAfter) => [
-      ...compare(walkTree(imageRoot(viewBefore, before.root)), walkTree(imageRoot(viewAfter, after.root)), mayDiffer),
+      ...compare(
+        walkTree(imageRoot(viewBefore, before.root)),
+        walkTree(imageRoot(viewAfter, after.root)),
+        mayDiffer,
+      ),
     ]),
   );
 }
@@ -38,14 +51,19 @@ function changedSince({ snapshots }: ImageContext, before: Image, after: Image):
   const paths = new Set<string>();
   const add = (id: SnapshotId) => {
     for (const change of snapshots.changes(id)) {
-      if (change.kind === 'present' && change.entry.path.startsWith(prefix)) paths.add(change.entry.path.slice(prefix.length));
+      if (change.kind === 'present' && change.entry.path.startsWith(prefix))
+        paths.add(change.entry.path.slice(prefix.length));
     }
   };
   for (const id of [...a.slice(common), ...b.slice(common)]) add(id);
   return (path) => paths.has(path);
 }
 
-function* compare(before: Iterable<Found>, after: Iterable<Found>, mayDiffer: (path: string) => boolean): Generator<Difference> {
+function* compare(
+  before: Iterable<Found>,
+  after: Iterable<Found>,
+  mayDiffer: (path: string) => boolean,
+): Generator<Difference> {
   const [left, right] = [before[Symbol.iterator](), after[Symbol.iterator]()];
   let [a, b] = [left.next(), right.next()];
   while (!a.done || !b.done) {
@@ -85,14 +103,21 @@ function aspectsOf(a: Found, b: Found, mayDiffer: (path: string) => boolean): As
   note('size', a.entry.size !== b.entry.size);
   note('time', a.entry.mtimeNs !== b.entry.mtimeNs);
   note('link', a.entry.link !== b.entry.link);
-  note('device', a.entry.device?.major !== b.entry.device?.major || a.entry.device?.minor !== b.entry.device?.minor);
+  note(
+    'device',
+    a.entry.device?.major !== b.entry.device?.major || a.entry.device?.minor !== b.entry.device?.minor,
+  );
   note('xattrs', xattrText(a.entry) !== xattrText(b.entry));
-  if (a.entry.type === 'file' && a.entry.size === b.entry.size && mayDiffer(a.entry.path)) note('content', !sameContent(a.host, b.host));
+  if (a.entry.type === 'file' && a.entry.size === b.entry.size && mayDiffer(a.entry.path))
+    note('content', !sameContent(a.host, b.host));
   return aspects;
 }
 
 function xattrText({ xattrs }: Entry): string {
-  return [...(xattrs ?? [])].map(([name, value]) => `${name}=${value.toString('hex')}`).sort().join('\n');
+  return [...(xattrs ?? [])]
+    .map(([name, value]) => `${name}=${value.toString('hex')}`)
+    .sort()
+    .join('\n');
 }
 
 function sameContent(a: string, b: string): boolean {

@@ -61,7 +61,9 @@ function placeOf(path: string, prefix: string): string | undefined {
 }
 
 function rootOf(change: Change & { kind: 'present' }, toMember: MemberMaker): PackItem | undefined {
-  return change.entry.type === 'directory' ? toMember(change.entry, '.', change.content) : whiteout(opaqueMarker);
+  return change.entry.type === 'directory'
+    ? toMember(change.entry, '.', change.content)
+    : whiteout(opaqueMarker);
 }
 
 function isPlainRoot({ mode, uid, gid, xattrs }: MemberHeader): boolean {
@@ -107,7 +109,11 @@ export function memberMaker(clampSeconds?: number, allowWhiteoutNames = false): 
 
 function refuseWhiteoutName(name: string): void {
   if (!splitPath(name).name.startsWith(whiteoutPrefix)) return;
-  throw wrongUse('whiteout-name', `The file /${name} can't be in an image: names that begin with .wh. mean deleted files there.`, {
-    hint: 'Rename or remove it, or write the tree with `-o type=tar` or `-o type=local`.',
-  });
+  throw wrongUse(
+    'whiteout-name',
+    `The file /${name} can't be in an image: names that begin with .wh. mean deleted files there.`,
+    {
+      hint: 'Rename or remove it, or write the tree with `-o type=tar` or `-o type=local`.',
+    },
+  );
 }

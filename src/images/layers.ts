@@ -1,12 +1,12 @@
 /** Layers of an image: one a snapshot, made when they are asked for, at most two at once, and remembered. */
 import type { Digest } from '../kit/digest.ts';
-import { outside } from '../kit/errors.ts';
+import { explainSystemError, outside } from '../kit/errors.ts';
 import { packTar } from '../kit/tar/pack.ts';
 import type { Change } from '../kit/tree.ts';
 import type { SnapshotId } from '../plan/index.ts';
 import type { Store } from '../store/store.ts';
 import { fileBlob, hasBlob, touchBlob } from './blobs.ts';
-import { type ImageContext, abortOf } from './context.ts';
+import { abortOf, type ImageContext } from './context.ts';
 import { type LayerOptions, layerMembers } from './layer-members.ts';
 
 export interface Layer {
@@ -57,7 +57,8 @@ export async function layersOf(context: ImageContext, request: LayersRequest): P
   };
   // Each of them ends before an error goes on: nobody writes into the store after that.
   const outcomes = await Promise.allSettled(Array.from({ length: parallelLayers }, work));
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  for (const outcome of outcomes)
+    if (outcome.status === 'rejected') throw explainSystemError(outcome.reason, 'making a layer');
   return lineage.map((snapshot, index) => ({ snapshot, ...(known[index] as Layer) }));
 }
 
@@ -94,13 +95,19 @@ export function rememberLayer(store: Store, snapshot: SnapshotId, variant: strin
 
 async function newLayer(context: ImageContext, snapshot: SnapshotId, request: LayersRequest): Promise<Layer> {
   const { store, snapshots } = context;
-  const abort = abortOf(context);
-  const layer = request.blobs
-    ? await fileBlob(context, async (output) => {
-        const made = await makeLayer(snapshots.changes(snapshot), request, { output, ...abort });
-        return { ...made, digest: made.diffId, keep: !made.empty };
-      })
-    : await makeLayer(snapshots.changes(snapshot), request, abort);
+  const make = (output?: number) =>
+    makeLayer(snapshots.changes(snapshot), request, {
+      ...(output === undefined ? {} : { output }),
+      ...abortOf(context),
+    });
+  const makeStored = async (): Promise<Layer> => {
+    const { layer } = await fileBlob(context, async (output) => {
+      const made = await make(output);
+      return { digest: made.diffId, size: made.size, keep: !made.empty, layer: made };
+    });
+    return layer;
+  };
+  const layer = request.blobs ? await makeStored() : await make();
   rememberLayer(store, snapshot, variantOf(request), layer);
   return layer;
 }

@@ -1,9 +1,9 @@
 /** An image as OCI has it: configuration and manifest, the same bytes for the same image. */
-import { type Digest, canonicalJson, sha256 } from '../kit/digest.ts';
+import { canonicalJson, type Digest, sha256 } from '../kit/digest.ts';
 import type { SnapshotId } from '../plan/index.ts';
 import { findSnapshot } from '../store/snapshots.ts';
 import type { ImageContext } from './context.ts';
-import { type SnapshotLayer, layersOf } from './layers.ts';
+import { layersOf, type SnapshotLayer } from './layers.ts';
 import { type HistoryItem, type Image, setManifest } from './records.ts';
 
 export const mediaTypes = {
@@ -35,10 +35,16 @@ export interface ComposeOptions {
 }
 
 /** Makes manifest and configuration, and the layers that they need; notes the manifest's digest with the image. */
-export async function composeImage(context: ImageContext, image: Image, options: ComposeOptions): Promise<ComposedImage> {
+export async function composeImage(
+  context: ImageContext,
+  image: Image,
+  options: ComposeOptions,
+): Promise<ComposedImage> {
   const all = await layersOf(context, { ...options, snapshot: image.snapshot, root: image.root });
   const layers = all.filter((layer) => !layer.empty);
-  const created = timeText(options.clampSeconds === undefined ? image.createdMs : options.clampSeconds * 1000);
+  const created = timeText(
+    options.clampSeconds === undefined ? image.createdMs : options.clampSeconds * 1000,
+  );
   const config = small({
     created,
     architecture: image.platform.architecture,
@@ -69,7 +75,10 @@ export function small(value: unknown): SmallBlob {
   return { bytes, digest: sha256(bytes) };
 }
 
-export function descriptor(mediaType: string, blob: SmallBlob): { mediaType: string; digest: Digest; size: number } {
+export function descriptor(
+  mediaType: string,
+  blob: SmallBlob,
+): { mediaType: string; digest: Digest; size: number } {
   return { mediaType, digest: blob.digest, size: blob.bytes.length };
 }
 
@@ -88,11 +97,18 @@ export interface HistoryLine extends HistoryItem {
  * The image's history, the oldest first: one line for each layer, in their order (readers count on that), and between
  * them those of the configuration. A snapshot that the record doesn't name is told by its title.
  */
-export function historyOf(context: ImageContext, image: Image, layers: readonly SnapshotLayer[]): HistoryLine[] {
+export function historyOf(
+  context: ImageContext,
+  image: Image,
+  layers: readonly SnapshotLayer[],
+): HistoryLine[] {
   const lines: HistoryLine[] = [];
   let next = 0;
   const addUpTo = (end: number) => {
-    for (; next < end; next++) lines.push(layerLine(layers[next] as SnapshotLayer, untold(context, layers[next]?.snapshot as SnapshotId)));
+    for (; next < end; next++)
+      lines.push(
+        layerLine(layers[next] as SnapshotLayer, untold(context, layers[next]?.snapshot as SnapshotId)),
+      );
   };
   for (const item of image.history) {
     const index = layers.findIndex(({ snapshot }, at) => at >= next && snapshot === item.snapshot);

@@ -1,5 +1,5 @@
 /** Images and their tags in the database. */
-import { type Digest, canonicalJson, hexOf, sha256 } from '../kit/digest.ts';
+import { canonicalJson, type Digest, hexOf, sha256 } from '../kit/digest.ts';
 import { wrongUse } from '../kit/errors.ts';
 import type { ImageConfig, Platform, SnapshotId } from '../plan/index.ts';
 import { type Database, transaction } from '../store/database.ts';
@@ -49,7 +49,11 @@ interface ImageRow {
 }
 
 /** Files an image and gives it `tags` (in any form); the same record again is the same image, with its first time. */
-export function saveImage(db: Database, image: NewImage & { createdMs?: number }, tags: readonly string[] = []): Image {
+export function saveImage(
+  db: Database,
+  image: NewImage & { createdMs?: number },
+  tags: readonly string[] = [],
+): Image {
   const { createdMs, ...record } = image;
   const id = hexOf(sha256(canonicalJson({ ...record, ...(createdMs === undefined ? {} : { createdMs }) })));
   const names = tags.map(normaliseTag);
@@ -72,7 +76,11 @@ export function saveImage(db: Database, image: NewImage & { createdMs?: number }
 }
 
 function putTag(db: Database, name: string, id: string): void {
-  db.prepare('INSERT OR REPLACE INTO tags (name, image, updated_ms) VALUES (?, ?, ?)').run(name, id, Date.now());
+  db.prepare('INSERT OR REPLACE INTO tags (name, image, updated_ms) VALUES (?, ?, ?)').run(
+    name,
+    id,
+    Date.now(),
+  );
 }
 
 /** Notes the digest of the image's manifest, by which it can be named then. */
@@ -100,7 +108,10 @@ export function imageById(db: Database, id: string): Image | undefined {
 
 /** Normalised tags of an image, sorted. */
 export function tagsOf(db: Database, id: string): string[] {
-  return db.prepare('SELECT name FROM tags WHERE image = ? ORDER BY name').all(id).map((row) => (row as { name: string }).name);
+  return db
+    .prepare('SELECT name FROM tags WHERE image = ? ORDER BY name')
+    .all(id)
+    .map((row) => (row as { name: string }).name);
 }
 
 /** The image that a tag, an id (six digits or more of it), or a digest names. Throws when several have that id. */
@@ -130,7 +141,9 @@ function findByTag(db: Database, name: string): Image | undefined {
     // Not a name; it may still be an id.
     return undefined;
   }
-  const row = db.prepare('SELECT i.* FROM images i JOIN tags t ON t.image = i.id WHERE t.name = ?').get(tag) as ImageRow | undefined;
+  const row = db
+    .prepare('SELECT i.* FROM images i JOIN tags t ON t.image = i.id WHERE t.name = ?')
+    .get(tag) as ImageRow | undefined;
   return row && toImage(row);
 }
 
@@ -138,9 +151,15 @@ function findByTag(db: Database, name: string): Image | undefined {
 export function requireImage(db: Database, name: string): Image {
   const image = findImage(db, name);
   if (image) return image;
-  const tags = db.prepare('SELECT name FROM tags ORDER BY updated_ms DESC LIMIT 5').all().map((row) => shortName((row as { name: string }).name));
+  const tags = db
+    .prepare('SELECT name FROM tags ORDER BY updated_ms DESC LIMIT 5')
+    .all()
+    .map((row) => shortName((row as { name: string }).name));
   throw wrongUse('unknown-image', `The store has no image \`${name}\`.`, {
-    hint: tags.length > 0 ? `It has ${tags.join(', ')}; all are shown by \`cambium image ls\`.` : 'It has none yet: `cambium build -t NAME` makes one.',
+    hint:
+      tags.length > 0
+        ? `It has ${tags.join(', ')}; all are shown by \`cambium image ls\`.`
+        : 'It has none yet: `cambium build -t NAME` makes one.',
   });
 }
 
@@ -161,15 +180,23 @@ export function tagImage(db: Database, name: string, tag: string): void {
  * `image rm`: a tag goes, and the image with its last one; by id or digest the image goes, if it has one tag at most or
  * `force`. Snapshots stay in the cache until it is pruned.
  */
-export function removeImage(db: Database, name: string, force = false): { untagged: string[]; deleted?: string } {
+export function removeImage(
+  db: Database,
+  name: string,
+  force = false,
+): { untagged: string[]; deleted?: string } {
   return transaction(db, () => {
     const image = requireImage(db, name);
     const tags = tagsOf(db, image.id);
     const byTag = findByTag(db, name) !== undefined;
     if (!byTag && tags.length > 1 && !force) {
-      throw wrongUse('image-has-tags', `The image ${image.id.slice(0, 12)} has ${tags.length} tags: ${tags.map(shortName).join(', ')}.`, {
-        hint: 'Remove them by name, or use --force.',
-      });
+      throw wrongUse(
+        'image-has-tags',
+        `The image ${image.id.slice(0, 12)} has ${tags.length} tags: ${tags.map(shortName).join(', ')}.`,
+        {
+          hint: 'Remove them by name, or use --force.',
+        },
+      );
     }
     const untagged = byTag ? [normaliseTag(name)] : tags;
     for (const tag of untagged) db.prepare('DELETE FROM tags WHERE name = ?').run(tag);

@@ -17,7 +17,8 @@ export interface Reference {
 
 const component = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
 const pathPattern = new RegExp(`^${component}(?:/${component})*$`);
-const domainPattern = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::\d+)?$/;
+const domainPattern =
+  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::\d+)?$/;
 const tagPattern = /^\w[\w.-]{0,127}$/;
 const maxNameLength = 255;
 
@@ -25,18 +26,23 @@ const maxNameLength = 255;
 export function parseReference(text: string): Reference {
   const [, beforeDigest = '', digestText] = /^([^@]*)(?:@(.*))?$/s.exec(text) ?? [];
   const digest = digestText === undefined ? undefined : parseDigest(digestText);
-  if (digestText !== undefined && digest === undefined) throw bad(text, `\`${digestText}\` is no sha256 digest`);
+  if (digestText !== undefined && digest === undefined)
+    throw bad(text, `\`${digestText}\` is no sha256 digest`);
   const [, name = '', tag] = /^(.*?)(?::([^/:]*))?$/s.exec(beforeDigest) ?? [];
-  if (tag !== undefined && !tagPattern.test(tag)) throw bad(text, `the tag \`${tag}\` may hold letters, digits, _ . and - only, 128 at most`);
+  if (tag !== undefined && !tagPattern.test(tag))
+    throw bad(text, `the tag \`${tag}\` may hold letters, digits, _ . and - only, 128 at most`);
 
   const { domain, path } = splitDomain(name);
   if (!domainPattern.test(domain)) throw bad(text, `\`${domain}\` is no host name`);
   if (!pathPattern.test(path)) {
-    const why = /[A-Z]/.test(path) ? 'it must be lower case' : 'it may hold lower case letters, digits and single . _ - / between them';
+    const why = /[A-Z]/.test(path)
+      ? 'it must be lower case'
+      : 'it may hold lower case letters, digits and single . _ - / between them';
     throw bad(text, why);
   }
   if (/^[0-9a-f]{64}$/.test(name)) throw bad(text, 'it looks like an id');
-  if (domain.length + 1 + path.length > maxNameLength) throw bad(text, `it is longer than ${maxNameLength} characters`);
+  if (domain.length + 1 + path.length > maxNameLength)
+    throw bad(text, `it is longer than ${maxNameLength} characters`);
   return {
     domain,
     path,
@@ -56,7 +62,9 @@ function splitDomain(name: string): { domain: string; path: string } {
 }
 
 function bad(text: string, why: string): UserError {
-  return wrongUse('bad-reference', `\`${text}\` is no name of an image: ${why}.`, { hint: 'Write it as name[:tag], for example web:1.2.' });
+  return wrongUse('bad-reference', `\`${text}\` is no name of an image: ${why}.`, {
+    hint: 'Write it as name[:tag], for example web:1.2.',
+  });
 }
 
 /** `docker.io/library/debian:12`. */
@@ -67,7 +75,8 @@ export function formatReference({ domain, path, tag, digest }: Reference): strin
 /** The form in which tags are kept; a digest in it is not wanted. */
 export function normaliseTag(text: string): string {
   const reference = parseReference(text);
-  if (reference.digest !== undefined) throw wrongUse('bad-reference', `\`${text}\` names a digest, which can't be given to an image.`);
+  if (reference.digest !== undefined)
+    throw wrongUse('bad-reference', `\`${text}\` names a digest, which can't be given to an image.`);
   return formatReference(reference);
 }
 

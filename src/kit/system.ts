@@ -1,5 +1,5 @@
 /** System calls on files that Node doesn't offer. Constants have the kernel's names. */
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { fsPath } from './names.ts';
 import { cPath, checked, lastErrno, native, systemError } from './native.ts';
 
@@ -156,15 +156,33 @@ export function descriptorPath(fd: number): string {
 }
 
 /**
- * Copies `length` bytes at both descriptors' positions inside the kernel; returns how many were copied (less at
- * the end of the input).
+ * Copies `length` bytes at both descriptors' positions inside the kernel, or, between kinds of file systems where that
+ * can't be, through a buffer; returns how many were copied (less at the end of the input).
  */
 export function copyRange(from: number, to: number, length: number): number {
   let left = length;
   while (left > 0) {
-    const copied = checked(Number(copyFileRange(from, null, to, null, Math.min(left, 0x40000000), 0)), 'copy_file_range');
+    const copied = Number(copyFileRange(from, null, to, null, Math.min(left, 0x40000000), 0));
     if (copied === 0) break;
+    if (copied < 0) {
+      const code = lastErrno();
+      if (['EXDEV', 'EINVAL', 'ENOSYS', 'EOPNOTSUPP'].includes(code)) return length - left + copyThrough(from, to, left);
+      throw systemError('copy_file_range', undefined, code);
+    }
     left -= copied;
+  }
+  return length - left;
+}
+
+const copyBuffer = Buffer.allocUnsafeSlow(1 << 20);
+
+function copyThrough(from: number, to: number, length: number): number {
+  let left = length;
+  while (left > 0) {
+    const read = readSync(from, copyBuffer, 0, Math.min(left, copyBuffer.length), null);
+    if (read === 0) break;
+    for (let at = 0; at < read; ) at += writeSync(to, copyBuffer, at, read - at);
+    left -= read;
   }
   return length - left;
 }

@@ -95,6 +95,12 @@ const rows: Row[] = [
     message: 'outside of stages/',
   },
   {
+    what: 'a library that is a link out of the tree',
+    files: { ...spec('stage good\n'), lib: '-> /usr/lib' },
+    code: 'path-leaves-folder',
+    message: 'outside of',
+  },
+  {
     what: 'a script that is a link out of its stage',
     files: { ...spec('stage link\n'), 'stages/link/apply.sh': '-> ../good/apply.sh' },
     code: 'path-leaves-folder',
@@ -169,7 +175,7 @@ const rows: Row[] = [
       'stages/d/config.sh': config('fail "second"'),
     },
     code: 'config-failed',
-    message: /5 things are wrong:[\s\S]*first[\s\S]*second[\s\S]*colour[\s\S]*`nope`[\s\S]*neither/,
+    message: /5 things are wrong:[\s\S]*first[\s\S]*`nope`[\s\S]*colour[\s\S]*second[\s\S]*neither/,
   },
   {
     what: 'no stage at all',

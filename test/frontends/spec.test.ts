@@ -211,3 +211,19 @@ test('--target stops after a stage, --no-cache-filter marks one', async () => {
   expect(plan.result).toBe('b');
   expect(plan.steps.filter((step) => step.noCache).map((step) => step.id)).toEqual(['a']);
 });
+
+test('a spec may lie beside stages/ or deep in a folder, and source its neighbours', async () => {
+  using tree = makeTree({
+    'a b.spec': 'source ./common.bash\nboth\n',
+    'common.bash': 'both() { stage a; }\n',
+    'spec/deep/x.spec': 'source "$base_dir/spec/common.bash"\nstage "$NAME"\n',
+    'spec/common.bash': 'NAME=a\n',
+    'stages/a/apply.sh': apply('true'),
+  });
+  for (const path of ['a b.spec', 'spec/deep/x.spec']) {
+    const plan = await tree.plan({ path: join(tree.dir, path) });
+    expect(plan.steps.map((step) => step.id)).toEqual(['a:inputs', 'a']);
+  }
+  const plan = await tree.plan({ path: join(tree.dir, 'a b.spec') });
+  expect(plan.steps[1]?.location).toEqual({ file: join(tree.dir, 'common.bash'), line: 1 });
+});

@@ -196,6 +196,13 @@ const rows: Row[] = [
     message: 'there is no image yet',
   },
   {
+    what: 'a name that no variable can have',
+    body: "export default image({ stages: [stage('good', { settings: { 'a-b': 1 } })] });",
+    code: 'bad-setting',
+    message: '`a-b`',
+    line: 2,
+  },
+  {
     what: 'an unknown option',
     body: "export default image({ stages: [stage('good')], entrypont: [] });",
     code: 'unknown-option',

@@ -10,7 +10,7 @@ import { decompress } from '../../src/kit/tar/decompress.ts';
 import { type MemberHeader, paddingOf } from '../../src/kit/tar/format.ts';
 import { fileInput, streamInput } from '../../src/kit/tar/input.ts';
 import { packTar } from '../../src/kit/tar/pack.ts';
-import { type TarMember, readTar } from '../../src/kit/tar/read.ts';
+import { readTar, type TarMember } from '../../src/kit/tar/read.ts';
 import { unpackTar } from '../../src/kit/tar/unpack.ts';
 import { encodeHeader, endOfArchive } from '../../src/kit/tar/write.ts';
 import { oneOfEverything, shell } from '../support/plain-snapshots.ts';
@@ -50,7 +50,9 @@ async function unpackFile(path: string, to: string): Promise<void> {
   }
 }
 
-const nameBytes = fc.uint8Array({ minLength: 1, maxLength: 260 }).map((bytes) => bytes.map((byte) => (byte === 0 || byte === 0x2f ? 0x61 : byte)));
+const nameBytes = fc
+  .uint8Array({ minLength: 1, maxLength: 260 })
+  .map((bytes) => bytes.map((byte) => (byte === 0 || byte === 0x2f ? 0x61 : byte)));
 const nameArb = nameBytes.map((bytes) => decodeName(bytes)).filter((name) => name !== '.' && name !== '..');
 const pathArb = fc.array(nameArb, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
 const memberArb = fc
@@ -62,12 +64,22 @@ const memberArb = fc
     gid: fc.integer({ min: 0, max: 2 ** 32 - 2 }),
     mtimeNs: fc.bigInt({ min: -(2n ** 62n), max: 2n ** 63n }),
     target: pathArb,
-    device: fc.record({ major: fc.integer({ min: 0, max: 4095 }), minor: fc.integer({ min: 0, max: 1048575 }) }),
-    xattrs: fc.array(fc.tuple(fc.stringMatching(/^user\.[a-z=% ]{1,40}$/), fc.uint8Array({ minLength: 1, maxLength: 300 })), { maxLength: 3 }),
+    device: fc.record({
+      major: fc.integer({ min: 0, max: 4095 }),
+      minor: fc.integer({ min: 0, max: 1048575 }),
+    }),
+    xattrs: fc.array(
+      fc.tuple(fc.stringMatching(/^user\.[a-z=% ]{1,40}$/), fc.uint8Array({ minLength: 1, maxLength: 300 })),
+      { maxLength: 3 },
+    ),
     data: fc.uint8Array({ maxLength: 1500 }),
   })
   .map(({ target, device, xattrs, data, type, ...rest }) => {
-    const header: MemberHeader = { ...rest, type: type as MemberHeader['type'], size: type === 'file' ? data.length : 0 };
+    const header: MemberHeader = {
+      ...rest,
+      type: type as MemberHeader['type'],
+      size: type === 'file' ? data.length : 0,
+    };
     if (type === 'symlink' || type === 'hardlink') header.link = target;
     if (type === 'char' || type === 'block') header.device = device;
     if (xattrs.length > 0) header.xattrs = new Map(xattrs.map(([name, value]) => [name, Buffer.from(value)]));
@@ -77,34 +89,52 @@ const memberArb = fc
 describe('codec', () => {
   test('whatever is written is read back the same, in pieces of any size', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(memberArb, { maxLength: 5 }), fc.integer({ min: 1, max: 3000 }), fc.boolean(), async (members, piece, isAligned) => {
-        let position = 0;
-        const parts: Buffer[] = [];
-        for (const { header, data } of members) {
-          const head = encodeHeader(header, isAligned ? { position, to: 4096 } : undefined);
-          if (isAligned) expect((position + head.length) % 4096).toBe(0);
-          parts.push(head, data, Buffer.alloc(paddingOf(data.length)));
-          position = parts.reduce((sum, part) => sum + part.length, 0);
-        }
-        const back = await readAll(Buffer.concat([...parts, endOfArchive]), piece);
-        expect(back).toEqual(
-          members.map(({ header, data }) => ({
-            ...header,
-            ...(header.xattrs ? { xattrs: new Map([...header.xattrs].sort(([a], [b]) => (a < b ? -1 : 1))) } : {}),
-            data: data.toString('hex'),
-          })),
-        );
-      }),
+      fc.asyncProperty(
+        fc.array(memberArb, { maxLength: 5 }),
+        fc.integer({ min: 1, max: 3000 }),
+        fc.boolean(),
+        async (members, piece, isAligned) => {
+          let position = 0;
+          const parts: Buffer[] = [];
+          for (const { header, data } of members) {
+            const head = encodeHeader(header, isAligned ? { position, to: 4096 } : undefined);
+            if (isAligned) expect((position + head.length) % 4096).toBe(0);
+            parts.push(head, data, Buffer.alloc(paddingOf(data.length)));
+            position = parts.reduce((sum, part) => sum + part.length, 0);
+          }
+          const back = await readAll(Buffer.concat([...parts, endOfArchive]), piece);
+          expect(back).toEqual(
+            members.map(({ header, data }) => ({
+              ...header,
+              ...(header.xattrs
+                ? { xattrs: new Map([...header.xattrs].sort(([a], [b]) => (a < b ? -1 : 1))) }
+                : {}),
+              data: data.toString('hex'),
+            })),
+          );
+        },
+      ),
       { numRuns: 150 },
     );
   });
 
   test('sizes over 8 GiB and far owners stand in the header', async () => {
-    const header = encodeHeader({ name: 'big', type: 'file', mode: 0o600, uid: 2 ** 31, gid: 2 ** 22, size: 9 * 2 ** 30, mtimeNs: 1n });
+    const header = encodeHeader({
+      name: 'big',
+      type: 'file',
+      mode: 0o600,
+      uid: 2 ** 31,
+      gid: 2 ** 22,
+      size: 9 * 2 ** 30,
+      mtimeNs: 1n,
+    });
     const [member] = await firstMember(header);
     expect(member).toMatchObject({ name: 'big', size: 9 * 2 ** 30, uid: 2 ** 31, gid: 2 ** 22, mtimeNs: 1n });
     // The content is missing, of which tar complains; the listing counts.
-    const listing = spawnSync('tar', ['-tvf', '-', '--numeric-owner'], { input: header, encoding: 'utf8' }).stdout;
+    const listing = spawnSync('tar', ['-tvf', '-', '--numeric-owner'], {
+      input: header,
+      encoding: 'utf8',
+    }).stdout;
     expect(listing).toContain('2147483648/4194304 9663676416');
   });
 });
@@ -125,7 +155,19 @@ describe('beside GNU tar', () => {
     await unpackFile(place.path('tree.tar'), place.path('ours'));
     expect(listTree(place.path('ours'))).toEqual(expected);
 
-    execFileSync('tar', ['-xpf', place.path('tree.tar'), '-C', place.path('gnu'), '--xattrs', '--xattrs-include=*', '--numeric-owner'], { stdio: 'pipe' });
+    execFileSync(
+      'tar',
+      [
+        '-xpf',
+        place.path('tree.tar'),
+        '-C',
+        place.path('gnu'),
+        '--xattrs',
+        '--xattrs-include=*',
+        '--numeric-owner',
+      ],
+      { stdio: 'pipe' },
+    );
     expect(listTree(place.path('gnu'))).toEqual(expected);
   });
 
@@ -136,13 +178,42 @@ describe('beside GNU tar', () => {
     ['pax, sparse 0.1', ['--format=posix', '--sparse', '--sparse-version=0.1']],
     ['pax, sparse 1.0', ['--format=posix', '--sparse', '--sparse-version=1.0']],
     ['pax, global header', ['--format=posix', '--pax-option=globexthdr.name=/g,mtime=1']],
-    ['v7', ['--format=v7', '--exclude=./null', '--exclude=./disk', '--exclude=./pipe', '--exclude=ddd*', '--exclude=*dangling', '--exclude=./etc/deep', '--exclude=before-epoch']],
+    [
+      'v7',
+      [
+        '--format=v7',
+        '--exclude=./null',
+        '--exclude=./disk',
+        '--exclude=./pipe',
+        '--exclude=ddd*',
+        '--exclude=*dangling',
+        '--exclude=./etc/deep',
+        '--exclude=before-epoch',
+      ],
+    ],
   ])('archives in the format %s are read', async (_, flags) => {
     using place = scratch();
     for (const name of ['tree', 'ours', 'gnu']) mkdirSync(place.path(name));
-    shell(`${oneOfEverything}\ntruncate -s 5M holes; for i in $(seq 1 2 60); do printf $i | dd of=holes bs=1 seek=$((i*80000)) conv=notrunc status=none; done`, place.path('tree'));
-    execFileSync('tar', ['-cf', place.path('a.tar'), ...flags, '-C', place.path('tree'), '.'], { stdio: 'pipe' });
-    execFileSync('tar', ['-xpf', place.path('a.tar'), '-C', place.path('gnu'), '--xattrs', '--xattrs-include=*', '--numeric-owner'], { stdio: 'pipe' });
+    shell(
+      `${oneOfEverything}\ntruncate -s 5M holes; for i in $(seq 1 2 60); do printf $i | dd of=holes bs=1 seek=$((i*80000)) conv=notrunc status=none; done`,
+      place.path('tree'),
+    );
+    execFileSync('tar', ['-cf', place.path('a.tar'), ...flags, '-C', place.path('tree'), '.'], {
+      stdio: 'pipe',
+    });
+    execFileSync(
+      'tar',
+      [
+        '-xpf',
+        place.path('a.tar'),
+        '-C',
+        place.path('gnu'),
+        '--xattrs',
+        '--xattrs-include=*',
+        '--numeric-owner',
+      ],
+      { stdio: 'pipe' },
+    );
     await unpackFile(place.path('a.tar'), place.path('ours'));
     expect(listTree(place.path('ours'))).toEqual(listTree(place.path('gnu')));
     if (flags.includes('--sparse')) {
@@ -165,7 +236,15 @@ describe('beside GNU tar', () => {
 
 describe('damage', () => {
   const sound = Buffer.concat([
-    encodeHeader({ name: 'a'.repeat(150), type: 'file', mode: 0o644, uid: 0, gid: 0, size: 700, mtimeNs: 5n }),
+    encodeHeader({
+      name: 'a'.repeat(150),
+      type: 'file',
+      mode: 0o644,
+      uid: 0,
+      gid: 0,
+      size: 700,
+      mtimeNs: 5n,
+    }),
     Buffer.alloc(700, 1),
     Buffer.alloc(paddingOf(700)),
     endOfArchive,
@@ -173,7 +252,9 @@ describe('damage', () => {
 
   test('a tar cut off anywhere is refused', async () => {
     for (let length = 0; length <= sound.length - 1024; length += 100) {
-      await expect(readAll(sound.subarray(0, length)), `cut at ${length}`).rejects.toMatchObject({ code: 'broken-tar' });
+      await expect(readAll(sound.subarray(0, length)), `cut at ${length}`).rejects.toMatchObject({
+        code: 'broken-tar',
+      });
     }
     await expect(readAll(sound)).resolves.toHaveLength(1);
   });
@@ -187,7 +268,9 @@ describe('damage', () => {
   });
 
   test('noise and text are refused', async () => {
-    await expect(readAll(Buffer.from('hello world'.repeat(100)))).rejects.toMatchObject({ code: 'broken-tar' });
+    await expect(readAll(Buffer.from('hello world'.repeat(100)))).rejects.toMatchObject({
+      code: 'broken-tar',
+    });
     await expect(readAll(Buffer.alloc(0))).rejects.toMatchObject({ code: 'broken-tar' });
   });
 });
@@ -195,7 +278,8 @@ describe('damage', () => {
 describe('compression', () => {
   const collect = async (data: Buffer, limitBytes?: number) => {
     const chunks: Buffer[] = [];
-    for await (const chunk of decompress(inPieces(data, 777), limitBytes === undefined ? {} : { limitBytes })) chunks.push(Buffer.from(chunk));
+    for await (const chunk of decompress(inPieces(data, 777), limitBytes === undefined ? {} : { limitBytes }))
+      chunks.push(Buffer.from(chunk));
     return Buffer.concat(chunks).toString();
   };
   const zstd = (text: string) => execFileSync('zstd', ['-qc'], { input: text });
@@ -211,7 +295,9 @@ describe('compression', () => {
 
   test('damaged and cut off data is refused', async () => {
     const packed = gzipSync(text);
-    await expect(collect(packed.subarray(0, packed.length - 20))).rejects.toMatchObject({ code: 'broken-tar' });
+    await expect(collect(packed.subarray(0, packed.length - 20))).rejects.toMatchObject({
+      code: 'broken-tar',
+    });
     await expect(collect(zstd(text).subarray(0, -9))).rejects.toMatchObject({ code: 'broken-tar' });
     const flipped = Buffer.from(packed);
     flipped[30] = (flipped[30] as number) ^ 0xff;

@@ -1,7 +1,17 @@
 /** Unpacking: no archive, however made, reaches out of its folder; and layers hide what they say, no more. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { walkTree } from '../../src/images/walk-tree.ts';
 import { type MemberHeader, paddingOf } from '../../src/kit/tar/format.ts';
 import { streamInput } from '../../src/kit/tar/input.ts';
 import { unpackLayer, unpackTar } from '../../src/kit/tar/unpack.ts';
@@ -14,7 +24,15 @@ type Spec = Partial<MemberHeader> & { name: string; data?: string };
 function tarOf(...specs: Spec[]): Buffer {
   const parts = specs.flatMap(({ data = '', ...spec }) => {
     const type = spec.type ?? 'file';
-    const header: MemberHeader = { mode: type === 'directory' ? 0o755 : 0o644, uid: 0, gid: 0, mtimeNs: 1_000_000_000n, type, size: data.length, ...spec };
+    const header: MemberHeader = {
+      mode: type === 'directory' ? 0o755 : 0o644,
+      uid: 0,
+      gid: 0,
+      mtimeNs: 1_000_000_000n,
+      type,
+      size: data.length,
+      ...spec,
+    };
     return [encodeHeader(header), Buffer.from(data), Buffer.alloc(paddingOf(data.length))];
   });
   return Buffer.concat([...parts, endOfArchive]);
@@ -51,7 +69,13 @@ describe('malicious archives', () => {
     ['a folder ..', [{ name: '..', type: 'directory', mode: 0o777 }]],
     ['a hard link to ..', [{ name: 'link', type: 'hardlink', link: '../outside/secret' }]],
     ['a hard link that is missing', [{ name: 'link', type: 'hardlink', link: 'nothing' }]],
-    ['a file in a file', [{ name: 'a', data: 'x' }, { name: 'a/b', data: 'x' }]],
+    [
+      'a file in a file',
+      [
+        { name: 'a', data: 'x' },
+        { name: 'a/b', data: 'x' },
+      ],
+    ],
     ['a root that is no folder', [{ name: '.', data: 'x' }]],
   ] as [string, Spec[]][])('%s is refused', async (_, specs) => {
     using place = guarded();
@@ -73,18 +97,29 @@ describe('malicious archives', () => {
         { name: 'second', type: 'symlink', link: place.outside },
         { name: 'way', type: 'symlink', link: target === '/outside' ? place.outside : target },
       ];
-      await place.unpack(...links, { name: 'way/secret', data: 'changed' }).catch((error) => expect(error).toMatchObject({ code: 'broken-tar' }));
-      await place.unpack(...links, { name: 'way/new', type: 'directory' }).catch((error) => expect(error).toMatchObject({ code: 'broken-tar' }));
+      await place
+        .unpack(...links, { name: 'way/secret', data: 'changed' })
+        .catch((error) => expect(error).toMatchObject({ code: 'broken-tar' }));
+      await place
+        .unpack(...links, { name: 'way/new', type: 'directory' })
+        .catch((error) => expect(error).toMatchObject({ code: 'broken-tar' }));
       place.expectUntouched();
     }
   });
 
   test('a link in place of a file is replaced, not followed', async () => {
     using place = guarded();
-    await place.unpack({ name: 'x', type: 'symlink', link: `${place.outside}/secret` }, { name: 'x', data: 'mine' });
+    await place.unpack(
+      { name: 'x', type: 'symlink', link: `${place.outside}/secret` },
+      { name: 'x', data: 'mine' },
+    );
     place.expectUntouched();
     expect(lstatSync(`${place.root}/x`).isFile()).toBe(true);
-    await place.unpack({ name: 'y', type: 'symlink', link: place.outside }, { name: 'y', type: 'directory', mode: 0o700 }, { name: 'y/z', data: '1' });
+    await place.unpack(
+      { name: 'y', type: 'symlink', link: place.outside },
+      { name: 'y', type: 'directory', mode: 0o700 },
+      { name: 'y/z', data: '1' },
+    );
     place.expectUntouched();
     expect(lstatSync(`${place.root}/y`).isDirectory()).toBe(true);
   });
@@ -103,7 +138,11 @@ describe('malicious archives', () => {
   test('a folder swapped for a link between two of its members leads nowhere', async () => {
     using place = guarded();
     await place
-      .unpack({ name: 'd/one', data: '1' }, { name: 'd', type: 'symlink', link: place.outside }, { name: 'd/secret', data: 'changed' })
+      .unpack(
+        { name: 'd/one', data: '1' },
+        { name: 'd', type: 'symlink', link: place.outside },
+        { name: 'd/secret', data: 'changed' },
+      )
       .catch((error) => expect(error).toMatchObject({ code: 'broken-tar' }));
     place.expectUntouched();
   });
@@ -134,12 +173,18 @@ describe('layers', () => {
       { name: 'real/kept', data: '1' },
       { name: 'alias', type: 'symlink', link: 'real' },
     );
-  const names = (root: string) => readdirSync(root, { recursive: true }).map(String).sort();
+  const names = (root: string) =>
+    [...walkTree(root)].map(({ entry }) => entry.path).filter((path) => path !== '');
 
   test('whiteouts take files and whole folders', async () => {
     using place = guarded();
     await lower(place);
-    await place.layer({ name: '.wh.b' }, { name: 'a/.wh.sub' }, { name: '.wh.absent' }, { name: 'absent/.wh.too' });
+    await place.layer(
+      { name: '.wh.b' },
+      { name: 'a/.wh.sub' },
+      { name: '.wh.absent' },
+      { name: 'absent/.wh.too' },
+    );
     expect(names(place.root)).toEqual(['a', 'a/both', 'a/old', 'alias', 'real', 'real/kept']);
   });
 
@@ -148,9 +193,22 @@ describe('layers', () => {
       using place = guarded();
       await lower(place);
       const mark = { name: 'a/.wh..wh..opq' };
-      const rest: Spec[] = [{ name: 'a/both', data: '2' }, { name: 'a/sub', type: 'directory' }, { name: 'a/sub/new', data: '2' }];
+      const rest: Spec[] = [
+        { name: 'a/both', data: '2' },
+        { name: 'a/sub', type: 'directory' },
+        { name: 'a/sub/new', data: '2' },
+      ];
       await place.layer({ name: 'a', type: 'directory' }, ...(isFirst ? [mark, ...rest] : [...rest, mark]));
-      expect(names(place.root)).toEqual(['a', 'a/both', 'a/sub', 'a/sub/new', 'alias', 'b', 'real', 'real/kept']);
+      expect(names(place.root)).toEqual([
+        'a',
+        'a/both',
+        'a/sub',
+        'a/sub/new',
+        'alias',
+        'b',
+        'real',
+        'real/kept',
+      ]);
       expect(readFileSync(`${place.root}/a/both`, 'utf8')).toBe('2');
     }
   });
@@ -172,7 +230,11 @@ describe('layers', () => {
   test('a link replaced by an opaque folder leaves what it led to alone', async () => {
     using place = guarded();
     await lower(place);
-    await place.layer({ name: 'alias', type: 'directory' }, { name: 'alias/.wh..wh..opq' }, { name: 'alias/new', data: '1' });
+    await place.layer(
+      { name: 'alias', type: 'directory' },
+      { name: 'alias/.wh..wh..opq' },
+      { name: 'alias/new', data: '1' },
+    );
     expect(names(place.root)).toContain('real/kept');
     expect(names(`${place.root}/alias`)).toEqual(['new']);
   });
@@ -189,20 +251,38 @@ describe('layers', () => {
     await lower(place);
     const ns = (name: string) => lstatSync(`${place.root}/${name}`, { bigint: true }).mtimeNs;
     const before = ns('real');
-    await place.layer({ name: 'a', type: 'directory', mtimeNs: 123456789012345678n }, { name: 'a/new', data: 'x' }, { name: 'real/new', data: 'x' }, { name: 'made/new', data: 'x' });
+    await place.layer(
+      { name: 'a', type: 'directory', mtimeNs: 123456789012345678n },
+      { name: 'a/new', data: 'x' },
+      { name: 'real/new', data: 'x' },
+      { name: 'made/new', data: 'x' },
+    );
     expect([ns('a'), ns('real'), ns('made')]).toEqual([123456789012345678n, before, 0n]);
   });
 
   test('a folder loses attributes that the layer does not give it', async () => {
     using place = guarded();
-    await place.layer({ name: 'd', type: 'directory', xattrs: new Map([['user.a', Buffer.from('1')], ['user.b', Buffer.from('2')]]) });
+    await place.layer({
+      name: 'd',
+      type: 'directory',
+      xattrs: new Map([
+        ['user.a', Buffer.from('1')],
+        ['user.b', Buffer.from('2')],
+      ]),
+    });
     await place.layer({ name: 'd', type: 'directory', xattrs: new Map([['user.b', Buffer.from('3')]]) });
-    expect(execFileSync('getfattr', ['-d', '--absolute-names', `${place.root}/d`], { encoding: 'utf8' })).toMatch(/^# file: .*\nuser.b="3"\n\n$/);
+    expect(
+      execFileSync('getfattr', ['-d', '--absolute-names', `${place.root}/d`], { encoding: 'utf8' }),
+    ).toMatch(/^# file: .*\nuser.b="3"\n\n$/);
   });
 
   test('attributes of the overlay driver do not get in', async () => {
     using place = guarded();
-    await place.layer({ name: 'd', type: 'directory', xattrs: new Map([['trusted.overlay.opaque', Buffer.from('y')]]) });
+    await place.layer({
+      name: 'd',
+      type: 'directory',
+      xattrs: new Map([['trusted.overlay.opaque', Buffer.from('y')]]),
+    });
     expect(execFileSync('getfattr', ['-m', '-', '-d', `${place.root}/d`], { encoding: 'utf8' })).toBe('');
     expect(existsSync(`${place.root}/d`)).toBe(true);
   });

@@ -28,7 +28,9 @@ export interface PlainSnapshots extends Disposable {
 
 /** What makes the folder `after` out of `before`. */
 export function changesBetween(before: string | undefined, after: string): Change[] {
-  const old = new Map(before === undefined ? [] : [...walkTree(before)].map((found) => [found.entry.path, found] as const));
+  const old = new Map(
+    before === undefined ? [] : [...walkTree(before)].map((found) => [found.entry.path, found] as const),
+  );
   const now = [...walkTree(after)];
   const names = new Set(now.map(({ entry }) => entry.path));
   const describe = ({ entry, host }: (typeof now)[number]) => {
@@ -58,7 +60,10 @@ export function plainSnapshots(): PlainSnapshots {
   const rows = (id: SnapshotId) => lineageOf(store.db, id);
 
   const reader: SnapshotReader = {
-    lineage: (id) => rows(id).map((row) => row.id).reverse(),
+    lineage: (id) =>
+      rows(id)
+        .map((row) => row.id)
+        .reverse(),
     changes(id) {
       const parent = rows(id)[0]?.parent;
       return changesBetween(parent ? folderOf(parent) : undefined, folderOf(id));
@@ -84,12 +89,24 @@ export function plainSnapshots(): PlainSnapshots {
           throw error;
         }
         result.filled += 1;
-        insertSnapshot(store.db, { id, parent, driver: 'plain', folders: [id], stage, title, durationMs: 1, key, run: run.id });
+        insertSnapshot(store.db, {
+          id,
+          parent,
+          driver: 'plain',
+          folders: [id],
+          stage,
+          title,
+          durationMs: 1,
+          key,
+          run: run.id,
+        });
         return id;
       },
     },
     add: (fill, parent, title = 'made by a test') =>
-      result.writer.make({ key: newId() as string as StepKey, parent, stage: 'test', title }, async (root) => fill(root)),
+      result.writer.make({ key: newId() as string as StepKey, parent, stage: 'test', title }, async (root) =>
+        fill(root),
+      ),
     [Symbol.dispose]() {
       run[Symbol.dispose]();
       store.close();
@@ -121,5 +138,9 @@ export const oneOfEverything = `
 `;
 
 export function shell(script: string, cwd: string): string {
-  return execFileSync('bash', ['-euo', 'pipefail', '-c', script], { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  return execFileSync('bash', ['-euo', 'pipefail', '-c', script], {
+    cwd,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 }

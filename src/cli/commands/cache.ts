@@ -3,9 +3,9 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Store } from '../../store/store.ts';
 import { storeOption } from '../build-flags.ts';
+import { addExamples } from '../help.ts';
 import { print } from '../io.ts';
 import { withStore } from '../open-store.ts';
-import { addExamples } from '../program.ts';
 import { formatAge, formatBytes, formatDuration, formatTable, plural, titleBeside } from '../text.ts';
 import { parseDuration, parseSize } from '../values.ts';
 

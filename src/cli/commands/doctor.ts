@@ -4,9 +4,9 @@ import { Command } from 'commander';
 import { ExitCode } from '../../kit/errors.ts';
 import { storeOption } from '../build-flags.ts';
 import type { Finding } from '../doctor/finding.ts';
+import { addExamples } from '../help.ts';
 import { colorsFor, print } from '../io.ts';
 import { withStore } from '../open-store.ts';
-import { addExamples } from '../program.ts';
 import { plural } from '../text.ts';
 
 export function define(): Command {

@@ -4,9 +4,9 @@ import { Command } from 'commander';
 import type { ExplainResult } from '../../build/index.ts';
 import { storeOption } from '../build-flags.ts';
 import { shortPath } from '../errors.ts';
+import { addExamples } from '../help.ts';
 import { colorsFor, print } from '../io.ts';
 import { withStore } from '../open-store.ts';
-import { addExamples } from '../program.ts';
 import { formatAge, formatDuration } from '../text.ts';
 
 /** Files that are shown of one input. */

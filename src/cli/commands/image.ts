@@ -4,9 +4,9 @@ import { Command } from 'commander';
 import { listImages, removeImage, shortName, tagImage } from '../../images/index.ts';
 import type { Store } from '../../store/store.ts';
 import { storeOption } from '../build-flags.ts';
+import { addExamples } from '../help.ts';
 import { print } from '../io.ts';
 import { withStore } from '../open-store.ts';
-import { addExamples } from '../program.ts';
 import { formatAge, formatTable } from '../text.ts';
 import * as content from './image-content.ts';
 

@@ -4,8 +4,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { explainSystemError, wrongUse } from '../../kit/errors.ts';
 import { shortPath } from '../errors.ts';
+import { addExamples } from '../help.ts';
 import { print } from '../io.ts';
-import { addExamples } from '../program.ts';
 import { specTemplate, type TemplateFile } from '../templates.ts';
 
 export function define(): Command {

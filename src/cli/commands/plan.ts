@@ -1,9 +1,9 @@
 /** `cambium plan`: the steps of a build, whether each would run, and why. Runs none of them. */
 import { Command } from 'commander';
 import { addPlanFlags, type RawFlags, readPlanFlags } from '../build-flags.ts';
+import { addExamples } from '../help.ts';
 import { colorsFor, print } from '../io.ts';
 import { withStore } from '../open-store.ts';
-import { addExamples } from '../program.ts';
 import { formatTable, titleBeside } from '../text.ts';
 
 export function define(): Command {

@@ -6,9 +6,9 @@ import type { Store } from '../../store/store.ts';
 import type { LocalWorker } from '../../workers/local/index.ts';
 import type { ShellPlace } from '../../workers/local/shell.ts';
 import { storeOption } from '../build-flags.ts';
+import { addExamples } from '../help.ts';
 import { print, tell } from '../io.ts';
 import { withStore } from '../open-store.ts';
-import { addExamples } from '../program.ts';
 
 export function define(): Command {
   const command = new Command('shell')

@@ -5,9 +5,9 @@ import { Command } from 'commander';
 import { wrongUse } from '../../kit/errors.ts';
 import type { Store } from '../../store/store.ts';
 import { storeOption } from '../build-flags.ts';
+import { addExamples } from '../help.ts';
 import { print } from '../io.ts';
 import { withStore } from '../open-store.ts';
-import { addExamples } from '../program.ts';
 import { formatBytes, formatTable } from '../text.ts';
 import { parseSize } from '../values.ts';
 

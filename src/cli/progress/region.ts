@@ -19,6 +19,7 @@ const showCursor = '\x1b[?25h';
 
 export function createLiveRegion(stream: { columns?: number; write(text: string): unknown }): LiveRegion {
   let drawn: readonly string[] = [];
+  let columnsDrawn = stream.columns;
 
   /** Rows that the region takes now: a terminal made narrower has wrapped its lines. */
   const rowsDrawn = () => {
@@ -39,7 +40,10 @@ export function createLiveRegion(stream: { columns?: number; write(text: string)
       )
         return;
       const lines = [...staying, ...live].map((text) => `${text}${clearToLineEnd}\n`).join('');
-      stream.write(`${beginFrame}${toTop()}${lines}${clearBelow}${endFrame}`);
+      // A terminal remembers of its rows that they were wrapped, until they are cleared.
+      const clear = stream.columns === columnsDrawn ? '' : clearBelow;
+      columnsDrawn = stream.columns;
+      stream.write(`${beginFrame}${toTop()}${clear}${lines}${clearBelow}${endFrame}`);
       drawn = [...live];
     },
     close() {

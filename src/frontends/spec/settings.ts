@@ -1,6 +1,6 @@
 /** A spec's settings: a Bash file of `name=value`, and `--set` on top of it. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { errnoOf, wrongUse } from '../../kit/errors.ts';
 import type { PlanRequest } from '../request.ts';
 import { stageNames } from '../stages/folder.ts';
@@ -23,13 +23,12 @@ export function readSettings(request: PlanRequest, tree: string, spec: string): 
   checkNames(Object.keys(request.set), text, tree, spec);
   return {
     text: appendSettings(text, request.set),
-    hostPath: (path) => {
+    hostPath: (named) => {
+      if (named === '') return spec;
+      // Bash names a file as it was sourced, from the tree's root.
+      const path = resolve('/build', named);
       if (path === `/build/${settingsPath}` && file !== undefined) return file;
-      return path.startsWith('/build/')
-        ? join(tree, path.slice('/build/'.length))
-        : path === ''
-          ? spec
-          : path;
+      return path.startsWith('/build/') ? join(tree, path.slice('/build/'.length)) : path;
     },
   };
 }

@@ -3,7 +3,7 @@
  * only. Its key covers what it sees, so its result is there already when nothing of that changed.
  */
 import { readdirSync, realpathSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { outside } from '../../kit/errors.ts';
 import type { Copy, Plan, Step, StepId } from '../../plan/index.ts';
 import type { Complaint } from '../complaints.ts';
@@ -118,16 +118,19 @@ function configureInputs(request: ConfigureRequest, spec: string, complaints: Co
   return copies;
 }
 
-/** The spec and what it may source: its folder, or its neighbours `*.spec` and `*.bash` when it lies beside stages/. */
+/**
+ * The spec and what it may source: the folder of the tree that it lies in, or its neighbours `*.spec`, `*.bash` and
+ * `*.sh` when it lies beside stages/.
+ */
 function specCopies({ tree, spec }: ConfigureRequest, path: string): Copy[] {
   if (spec.text !== undefined) {
     const files = [{ path, data: spec.text, mode: 0o644 }];
     return [{ from: { type: 'inline', files }, paths: ['.'], dest: '/build/' }];
   }
-  const folder = dirname(spec.path);
-  if (folder !== tree)
-    return [{ from: { type: 'folder', path: folder }, paths: ['.'], dest: `/build/${dirname(path)}/` }];
-  const names = readdirSync(tree).filter((name) => name === basename(path) || /\.(spec|bash|sh)$/.test(name));
+  const [top = ''] = path.split('/');
+  if (top !== path)
+    return [{ from: { type: 'folder', path: join(tree, top) }, paths: ['.'], dest: `/build/${top}/` }];
+  const names = readdirSync(tree).filter((name) => name === path || /\.(spec|bash|sh)$/.test(name));
   const ignore = ['*', ...names.sort().map((name) => `!${name}`)];
   return [{ from: { type: 'folder', path: tree, ignore }, paths: ['.'], dest: '/build/' }];
 }

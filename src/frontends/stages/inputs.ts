@@ -21,13 +21,17 @@ const references: readonly { pattern: RegExp; prefix: string }[] = [
   { pattern: /\$(?:skeleton_dir\b|\{skeleton_dir\})()/g, prefix: 'skeleton' },
 ];
 
-/** Paths below the tree that the scripts of `folder` name; those that don't exist are left out. */
+/**
+ * Paths below the tree that the scripts of `folder` name. Those that don't exist, or that a symlink leads out of the
+ * tree, are left out: the stage doesn't see them, and says so itself.
+ */
 export function namedInputs(tree: string, folder: string): string[] {
   const found = new Set<string>();
   for (const name of readdirSync(folder)) {
     if (/\.(sh|bash)$/.test(name)) scan(join(folder, name), found);
   }
-  return [...found].filter((path) => path === settingsPath || existsSync(join(tree, path))).sort();
+  const sees = (path: string) => path === settingsPath || 'path' in checkInput(tree, path, { file: folder });
+  return [...found].filter(sees).sort();
 }
 
 function scan(file: string, found: Set<string>): void {
@@ -88,7 +92,7 @@ export function copyOfInput(tree: string, path: string, dest: string, settings: 
       dest: `${dest}/`,
     };
   }
-  const full = join(tree, path);
+  const full = realpathSync(join(tree, path));
   return statSync(full).isDirectory()
     ? { from: { type: 'folder', path: full }, paths: ['.'], dest: `${dest}/${path}/` }
     : { from: { type: 'folder', path: dirname(full) }, paths: [basename(full)], dest: `${dest}/${path}` };

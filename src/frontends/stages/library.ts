@@ -1,6 +1,8 @@
 /** Our own Bash files: the driver that evaluates specs, and the library for trees that have none. */
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { wrongUse } from '../../kit/errors.ts';
+import { isInside } from './folder.ts';
 
 /**
  * Host folder with `driver.bash` and `lib/`. The program may run from its source or from a bundle in dist/: both lie
@@ -18,5 +20,8 @@ export function bashFolder(): string {
 /** Host folder of the library that the stages of `tree` use: the tree's own lib/, or else ours. */
 export function libraryOf(tree: string): string {
   const own = join(tree, 'lib');
-  return existsSync(own) ? own : join(bashFolder(), 'lib');
+  if (!existsSync(own)) return join(bashFolder(), 'lib');
+  const path = realpathSync(own);
+  if (isInside(realpathSync(tree), path)) return path;
+  throw wrongUse('path-leaves-folder', `${own} is a link to ${path}, outside of ${tree}.`);
 }

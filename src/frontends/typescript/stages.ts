@@ -2,7 +2,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Copy, Step } from '../../plan/index.ts';
-import type { Complaint } from '../complaints.ts';
+import { type Complaint, throwComplaints } from '../complaints.ts';
 import type { PlanRequest, SnapshotFiles } from '../request.ts';
 import { evaluationComplaints } from '../spec/errors.ts';
 import { inputsOf, persistedBy } from '../spec/stages.ts';
@@ -39,7 +39,13 @@ export async function programStages(
     if ('folder' in found) folders.set(entry.name, found.folder);
     else complaints.push(found.complaint);
   }
-  const settings = appendSettings('', Object.fromEntries(program.declared));
+  complaints.push(...entries.flatMap(wrongNames));
+  // Names that no Bash variable can have are settings for the build file alone.
+  const settings = appendSettings(
+    '',
+    Object.fromEntries([...program.declared].filter(([name]) => isName(name))),
+  );
+  throwComplaints(complaints);
   const calls = entries.filter(
     (entry): entry is FolderEntry => entry.kind === 'stage' && folders.get(entry.name)?.hasConfig === true,
   );
@@ -49,6 +55,25 @@ export async function programStages(
     return stage === undefined ? [] : [stage];
   });
   return { stages, configuring: steps, settings };
+}
+
+function isName(name: string): boolean {
+  return /^[A-Za-z_]\w*$/.test(name);
+}
+
+/** Complaints about names of settings and variables that a script could not read. */
+function wrongNames({ options, location }: StageEntry): Complaint[] {
+  const settings = 'settings' in options ? options.settings : undefined;
+  const names = [settings, 'env' in options ? options.env : undefined].flatMap((record) =>
+    Object.keys(record ?? {}),
+  );
+  return names
+    .filter((name) => !isName(name))
+    .map((name) => ({
+      code: 'bad-setting',
+      message: `\`${name}\` can't be the name of a variable: letters, digits and _ make one.`,
+      location,
+    }));
 }
 
 interface Configured {

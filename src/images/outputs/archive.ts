@@ -2,8 +2,9 @@
  * Writes an image's parts as a tar. Into a file, blobs are appended inside the kernel (sharing their blocks where the
  * file system can): an unchanged layer costs no pass through here. Into a pipe they are streamed.
  */
-import { closeSync, createReadStream, openSync, writeSync } from 'node:fs';
+
 import { once } from 'node:events';
+import { closeSync, createReadStream, openSync, writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { outside } from '../../kit/errors.ts';
 import { paddingOf } from '../../kit/tar/format.ts';
@@ -15,7 +16,9 @@ import type { Part } from './parts.ts';
 const alignBytes = 4096;
 const alignFrom = 64 * 1024;
 
-function* members(parts: readonly Part[]): Generator<{ name: string; type: 'directory' } | (Part & { type: 'file' })> {
+function* members(
+  parts: readonly Part[],
+): Generator<{ name: string; type: 'directory' } | (Part & { type: 'file' })> {
   yield { name: 'blobs', type: 'directory' };
   yield { name: 'blobs/sha256', type: 'directory' };
   for (const part of parts) yield { ...part, type: 'file' };
@@ -78,9 +81,14 @@ export function writeArchive(parts: readonly Part[], fd: number, signal?: AbortS
 }
 
 /** Writes into a pipe, as fast as it takes the data; does not end it. */
-export function streamArchive(parts: readonly Part[], output: Writable, signal?: AbortSignal): Promise<number> {
+export function streamArchive(
+  parts: readonly Part[],
+  output: Writable,
+  signal?: AbortSignal,
+): Promise<number> {
   const bytes = async (data: Buffer) => {
-    if (output.destroyed) throw outside('broken-pipe', 'The reader of the archive ended before all of it was written.');
+    if (output.destroyed)
+      throw outside('broken-pipe', 'The reader of the archive ended before all of it was written.');
     if (!output.write(data)) await once(output, 'drain', signal ? { signal } : {});
   };
   return writeParts(
@@ -89,7 +97,9 @@ export function streamArchive(parts: readonly Part[], output: Writable, signal?:
       bytes,
       async file(path, size) {
         let written = 0;
-        for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>) {
+        for await (const chunk of createReadStream(path, {
+          highWaterMark: 1024 * 1024,
+        }) as AsyncIterable<Buffer>) {
           await bytes(chunk);
           written += chunk.length;
         }
@@ -101,5 +111,7 @@ export function streamArchive(parts: readonly Part[], output: Writable, signal?:
 }
 
 function cutOff(path: string): unknown {
-  return outside('broken-blob', `The blob ${path} is shorter than it was.`, { hint: 'Run `cambium doctor --repair`.' });
+  return outside('broken-blob', `The blob ${path} is shorter than it was.`, {
+    hint: 'Run `cambium doctor --repair`.',
+  });
 }

@@ -5,14 +5,14 @@ import { pipeline } from 'node:stream/promises';
 import type { Digest } from '../../kit/digest.ts';
 import { wrongUse } from '../../kit/errors.ts';
 import type { EventSink } from '../../plan/index.ts';
-import { type ImageContext, abortOf, withRunFolder } from '../context.ts';
+import { abortOf, type ImageContext, withRunFolder } from '../context.ts';
 import { composeImage } from '../manifest.ts';
 import { type Image, tagsOf } from '../records.ts';
 import { normaliseTag } from '../references.ts';
 import { streamArchive, writeArchive } from './archive.ts';
 import { writeLayout } from './layout.ts';
 import { loadIntoDocker } from './load.ts';
-import { type Part, archiveParts } from './parts.ts';
+import { archiveParts, type Part } from './parts.ts';
 import { replaceFile } from './replace.ts';
 import { writeRootfsFolder, writeRootfsTar } from './rootfs.ts';
 
@@ -43,11 +43,17 @@ export interface OutputResult {
 }
 
 /** Writes one output, whole or not at all. */
-export async function writeOutput(context: ImageContext, image: Image, request: OutputRequest, options: OutputOptions): Promise<OutputResult> {
+export async function writeOutput(
+  context: ImageContext,
+  image: Image,
+  request: OutputRequest,
+  options: OutputOptions,
+): Promise<OutputResult> {
   const start = Date.now();
   const output = `${request.type}${request.dest === undefined ? '' : ` ${request.dest}`}`;
   options.onEvent({ type: 'output-started', at: start, output });
-  const onProgress = (message: string) => options.onEvent({ type: 'output-progress', at: Date.now(), output, message });
+  const onProgress = (message: string) =>
+    options.onEvent({ type: 'output-progress', at: Date.now(), output, message });
   const result = await write({ ...context, ...abortOf(options) }, image, request, { ...options, onProgress });
   const at = Date.now();
   const dest = request.dest ?? 'the Docker daemon';
@@ -57,7 +63,12 @@ export async function writeOutput(context: ImageContext, image: Image, request: 
 
 type WriteOptions = OutputOptions & { onProgress: (message: string) => void };
 
-async function write(context: ImageContext, image: Image, request: OutputRequest, options: WriteOptions): Promise<OutputResult> {
+async function write(
+  context: ImageContext,
+  image: Image,
+  request: OutputRequest,
+  options: WriteOptions,
+): Promise<OutputResult> {
   switch (request.type) {
     case 'local':
       return { bytes: await writeRootfsFolder(context, image, withoutSlash(destOf(request))) };
@@ -67,15 +78,26 @@ async function write(context: ImageContext, image: Image, request: OutputRequest
     case 'docker':
       return writeImage(context, image, request, options);
     default:
-      throw wrongUse('bad-output', `There is no output of the type ${request.type}.`, { hint: 'There are oci, docker, tar and local.' });
+      throw wrongUse('bad-output', `There is no output of the type ${request.type}.`, {
+        hint: 'There are oci, docker, tar and local.',
+      });
   }
 }
 
-async function writeImage(context: ImageContext, image: Image, request: OutputRequest, options: WriteOptions): Promise<OutputResult> {
+async function writeImage(
+  context: ImageContext,
+  image: Image,
+  request: OutputRequest,
+  options: WriteOptions,
+): Promise<OutputResult> {
   const given = request.names?.length ? request.names : options.tags;
   const tags = given?.map(normaliseTag) ?? tagsOf(context.store.db, image.id);
   const clamp = options.clampSeconds === undefined ? {} : { clampSeconds: options.clampSeconds };
-  const composed = await composeImage(context, image, { ...clamp, blobs: true, onProgress: options.onProgress });
+  const composed = await composeImage(context, image, {
+    ...clamp,
+    blobs: true,
+    onProgress: options.onProgress,
+  });
   const digest = composed.manifest.digest;
   if (request.type === 'oci' && !(request.tar ?? !destOf(request).endsWith('/'))) {
     return { digest, bytes: await writeLayout(context.store, composed, tags, withoutSlash(destOf(request))) };
@@ -84,14 +106,23 @@ async function writeImage(context: ImageContext, image: Image, request: OutputRe
   return { digest, bytes: await writeImageArchive(parts, request, context.signal) };
 }
 
-function writeImageArchive(parts: readonly Part[], request: OutputRequest, signal?: AbortSignal): Promise<number> {
+function writeImageArchive(
+  parts: readonly Part[],
+  request: OutputRequest,
+  signal?: AbortSignal,
+): Promise<number> {
   if (request.dest === undefined && request.type === 'docker') return loadIntoDocker(parts, signal);
   const dest = destOf(request);
   if (dest === '-') return streamArchive(parts, process.stdout, signal);
   return replaceFile(dest, (fd) => writeArchive(parts, fd, signal));
 }
 
-async function writeTar(context: ImageContext, image: Image, dest: string, clampSeconds?: number): Promise<number> {
+async function writeTar(
+  context: ImageContext,
+  image: Image,
+  dest: string,
+  clampSeconds?: number,
+): Promise<number> {
   if (dest !== '-') return replaceFile(dest, (fd) => writeRootfsTar(context, image, fd, clampSeconds));
   // A pipe can't be moved about in, so the tar is made whole first; the run's folder goes with the run.
   return withRunFolder(context, async (dir) => {

@@ -3,35 +3,50 @@
  * they are, and index.json, written last, keeps the other images. Blobs are copies (sharing blocks where the file
  * system can), never hard links: people edit what they are given.
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { wrongUse } from '../../kit/errors.ts';
-import { copyContent } from '../../kit/copy-node.ts';
-import type { Store } from '../../store/store.ts';
+import { copyFileContent } from '../../kit/tar/copy-entry.ts';
 import { newId } from '../../store/runs.ts';
+import type { Store } from '../../store/store.ts';
 import type { ComposedImage } from '../manifest.ts';
-import { type IndexEntry, type Part, blobParts, indexEntries, indexFile, layoutFile, tagAnnotation } from './parts.ts';
+import {
+  blobParts,
+  type IndexEntry,
+  indexEntries,
+  indexFile,
+  layoutFile,
+  type Part,
+  tagAnnotation,
+} from './parts.ts';
 import { makeFolder, stateOf } from './replace.ts';
 
 /** Writes the layout and returns the bytes that were written for it. */
-export function writeLayout(store: Store, image: ComposedImage, tags: readonly string[], dest: string): Promise<number> {
+export async function writeLayout(
+  store: Store,
+  image: ComposedImage,
+  tags: readonly string[],
+  dest: string,
+): Promise<number> {
   const entries = indexEntries(image, tags);
   const parts = blobParts(store, image);
   switch (stateOf(dest)) {
     case 'absent':
     case 'empty':
-      return makeFolder(dest, async (folder) => fill(folder, parts, entries));
+      return makeFolder(dest, (folder) => fill(folder, parts, entries));
     case 'no-folder':
       throw wrongUse('dest-is-a-file', `The output's dest ${dest} is a file, and a folder is to be written.`);
     default:
       if (!existsSync(join(dest, 'oci-layout'))) {
-        throw wrongUse('dest-not-empty', `The output's dest ${dest} holds other files.`, { hint: 'Name a new folder, or an OCI layout to add to.' });
+        throw wrongUse('dest-not-empty', `The output's dest ${dest} holds other files.`, {
+          hint: 'Name a new folder, or an OCI layout to add to.',
+        });
       }
-      return Promise.resolve(fill(dest, parts, merge(dest, entries)));
+      return fill(dest, parts, merge(dest, entries));
   }
 }
 
-function fill(folder: string, parts: readonly Part[], entries: readonly IndexEntry[]): number {
+async function fill(folder: string, parts: readonly Part[], entries: readonly IndexEntry[]): Promise<number> {
   mkdirSync(join(folder, 'blobs/sha256'), { recursive: true });
   const added: string[] = [];
   let bytes = 0;
@@ -41,33 +56,29 @@ function fill(folder: string, parts: readonly Part[], entries: readonly IndexEnt
       const size = 'bytes' in part ? part.bytes.length : part.size;
       if (statSync(path, { throwIfNoEntry: false })?.size === size) continue;
       added.push(path);
-      putFile(path, part);
+      await putFile(path, part);
       bytes += size;
     }
   } catch (error) {
     for (const path of added) rmSync(path, { force: true });
     throw error;
   }
-  if (!existsSync(join(folder, 'oci-layout'))) putFile(join(folder, 'oci-layout'), { name: '', bytes: layoutFile });
-  putFile(join(folder, 'index.json'), { name: '', bytes: indexFile(entries) });
+  if (!existsSync(join(folder, 'oci-layout')))
+    await putFile(join(folder, 'oci-layout'), { name: '', bytes: layoutFile });
+  await putFile(join(folder, 'index.json'), { name: '', bytes: indexFile(entries) });
   return bytes;
 }
 
-function putFile(path: string, part: Part): void {
+async function putFile(path: string, part: Part): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${newId()}.tmp`);
   try {
     if ('bytes' in part) writeFileSync(temporary, part.bytes, { flag: 'wx', mode: 0o644 });
-    else copyBlob(part.path, temporary);
+    else await copyFileContent(part.path, temporary, 0o644);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
   }
-}
-
-function copyBlob(from: string, to: string): void {
-  copyContent(from, to);
-  chmodSync(to, 0o644);
 }
 
 /** The entries of the layout that is there, less those whose tag the new ones take. */

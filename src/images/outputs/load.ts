@@ -7,7 +7,10 @@ import type { Part } from './parts.ts';
 
 /** Pipes the archive into `docker load`; returns its length. */
 export async function loadIntoDocker(parts: readonly Part[], signal?: AbortSignal): Promise<number> {
-  const child = spawn('docker', ['load', '--quiet'], { stdio: ['pipe', 'ignore', 'pipe'], ...(signal ? { signal } : {}) });
+  const child = spawn('docker', ['load', '--quiet'], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+    ...(signal ? { signal } : {}),
+  });
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     complaint += text;
@@ -27,12 +30,18 @@ export async function loadIntoDocker(parts: readonly Part[], signal?: AbortSigna
     if (code === 0) return await sent;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') {
-      throw outside('missing-program', 'The program docker is needed to load an image into the Docker daemon.', {
-        hint: 'Install it (apt-get install docker.io), or write a tar: -o type=docker,dest=image.tar',
-        cause: error,
-      });
+      throw outside(
+        'missing-program',
+        'The program docker is needed to load an image into the Docker daemon.',
+        {
+          hint: 'Install it (apt-get install docker.io), or write a tar: -o type=docker,dest=image.tar',
+          cause: error,
+        },
+      );
     }
     throw error;
   }
-  throw outside('docker-load', `\`docker load\` failed: ${complaint.trim() || 'it said nothing'}.`, { hint: 'Is the daemon running? See `docker info`.' });
+  throw outside('docker-load', `\`docker load\` failed: ${complaint.trim() || 'it said nothing'}.`, {
+    hint: 'Is the daemon running? See `docker info`.',
+  });
 }

@@ -3,7 +3,7 @@ import { canonicalJson, type Digest, hexOf } from '../../kit/digest.ts';
 import type { Store } from '../../store/store.ts';
 import { blobPath } from '../blobs.ts';
 import { type ComposedImage, descriptor, mediaTypes } from '../manifest.ts';
-import { parseReference, shortName } from '../references.ts';
+import { parseReference } from '../references.ts';
 
 /** A file: bytes made here, or a blob of the store. */
 export type Part = { name: string; bytes: Buffer } | { name: string; path: string; size: number };
@@ -55,7 +55,8 @@ export function dockerManifest(image: ComposedImage, tags: readonly string[]): B
     canonicalJson([
       {
         Config: blobName(image.config.digest),
-        RepoTags: tags.map(shortName),
+        // In full: podman takes a short name for one of its own (localhost/…), docker understands both.
+        RepoTags: tags,
         Layers: image.layers.map(({ diffId }) => blobName(diffId)),
       },
     ]),
@@ -63,7 +64,12 @@ export function dockerManifest(image: ComposedImage, tags: readonly string[]): B
 }
 
 /** All members of an image's archive, small ones first: a reader of a stream knows early what comes. */
-export function archiveParts(store: Store, image: ComposedImage, tags: readonly string[], docker: boolean): Part[] {
+export function archiveParts(
+  store: Store,
+  image: ComposedImage,
+  tags: readonly string[],
+  docker: boolean,
+): Part[] {
   return [
     { name: 'oci-layout', bytes: layoutFile },
     { name: 'index.json', bytes: indexFile(indexEntries(image, tags)) },

@@ -13,10 +13,15 @@ function besides(dest: string): string {
 export async function replaceFile<T>(dest: string, write: (fd: number) => Promise<T>): Promise<T> {
   const there = statSync(dest, { throwIfNoEntry: false });
   if (there?.isDirectory()) {
-    throw wrongUse('dest-is-a-folder', `The output's dest ${dest} is a folder.`, { hint: 'Name the file to write in it.' });
+    throw wrongUse('dest-is-a-folder', `The output's dest ${dest} is a folder.`, {
+      hint: 'Name the file to write in it.',
+    });
   }
   // A rename would put a file in the place of /dev/null.
-  if (there && !there.isFile()) throw wrongUse('dest-is-no-file', `The output's dest ${dest} is no regular file.`, { hint: 'Use dest=- for standard output.' });
+  if (there && !there.isFile())
+    throw wrongUse('dest-is-no-file', `The output's dest ${dest} is no regular file.`, {
+      hint: 'Use dest=- for standard output.',
+    });
   // Of a link, the file it leads to is replaced.
   return withPlace(there ? realpathSync(dest) : dest, async (temporary) => {
     const fd = openSync(temporary, 'wx+', 0o666);
@@ -45,7 +50,11 @@ async function withPlace<T>(dest: string, write: (temporary: string) => Promise<
   } catch (error) {
     removeTree(temporary);
     if (errnoOf(error) === 'ENOENT' && !statSync(dirname(dest), { throwIfNoEntry: false })) {
-      throw wrongUse('no-such-folder', `The output can't be written to ${dest}: there is no folder ${dirname(dest)}.`, { cause: error });
+      throw wrongUse(
+        'no-such-folder',
+        `The output can't be written to ${dest}: there is no folder ${dirname(dest)}.`,
+        { cause: error },
+      );
     }
     throw explainSystemError(error, `writing ${dest}`);
   }

@@ -1,21 +1,26 @@
 /** Writes an image's whole tree, its layers put together: as a tar, or as a folder. */
 import { linkSync, mkdirSync, renameSync } from 'node:fs';
-import { makeEntry } from '../../kit/copy-node.ts';
 import { wrongUse } from '../../kit/errors.ts';
 import { fsPath } from '../../kit/names.ts';
-import { packTar } from '../../kit/tar/pack.ts';
-import type { PackItem } from '../../kit/tar/pack.ts';
-import { removeTree } from '../../kit/tar/safe-root.ts';
 import { setTimes } from '../../kit/system.ts';
+import { copyEntry } from '../../kit/tar/copy-entry.ts';
+import type { PackItem } from '../../kit/tar/pack.ts';
+import { packTar } from '../../kit/tar/pack.ts';
+import { removeTree } from '../../kit/tar/safe-root.ts';
 import { joinPath, listFolder, lstatIfAny } from '../../kit/walk.ts';
-import { type ImageContext, abortOf } from '../context.ts';
+import { abortOf, type ImageContext } from '../context.ts';
 import { memberMaker } from '../layer-members.ts';
 import type { Image } from '../records.ts';
 import { imageRoot, walkTree } from '../walk-tree.ts';
 import { makeFolder, stateOf } from './replace.ts';
 
 /** Packs the tree into an empty file; returns its length. */
-export function writeRootfsTar(context: ImageContext, image: Image, fd: number, clampSeconds?: number): Promise<number> {
+export function writeRootfsTar(
+  context: ImageContext,
+  image: Image,
+  fd: number,
+  clampSeconds?: number,
+): Promise<number> {
   return context.snapshots.view(image.snapshot, async (view) => {
     const items = rootfsMembers(imageRoot(view, image.root), clampSeconds);
     const { size } = await packTar(items, { output: fd, hash: false, ...abortOf(context) });
@@ -38,7 +43,8 @@ export function* rootfsMembers(root: string, clampSeconds?: number): Generator<P
  */
 export function writeRootfsFolder(context: ImageContext, image: Image, dest: string): Promise<number> {
   const state = stateOf(dest);
-  if (state === 'no-folder') throw wrongUse('dest-is-a-file', `The output's dest ${dest} is a file, and a folder is to be written.`);
+  if (state === 'no-folder')
+    throw wrongUse('dest-is-a-file', `The output's dest ${dest} is a file, and a folder is to be written.`);
   return context.snapshots.view(image.snapshot, async (view) => {
     const root = imageRoot(view, image.root);
     if (state !== 'filled') return makeFolder(dest, async (folder) => copyTree(root, folder, context.signal));
@@ -46,7 +52,7 @@ export function writeRootfsFolder(context: ImageContext, image: Image, dest: str
     const beside = `${dest}.cambium-${process.pid}.tmp`;
     mkdirSync(beside);
     try {
-      const bytes = copyTree(root, beside, context.signal);
+      const bytes = await copyTree(root, beside, context.signal);
       mergeInto(beside, dest);
       return bytes;
     } finally {
@@ -55,7 +61,7 @@ export function writeRootfsFolder(context: ImageContext, image: Image, dest: str
   });
 }
 
-function copyTree(root: string, folder: string, signal?: AbortSignal): number {
+async function copyTree(root: string, folder: string, signal?: AbortSignal): Promise<number> {
   const firstNames = new Map<string, string>();
   const folderTimes: [host: string, mtimeNs: bigint][] = [];
   let bytes = 0;
@@ -68,7 +74,8 @@ function copyTree(root: string, folder: string, signal?: AbortSignal): number {
       linkSync(fsPath(first), fsPath(to));
       continue;
     }
-    makeEntry(entry, host, to);
+    if (entry.type === 'socket') continue;
+    await copyEntry(entry, host, to);
     bytes += entry.size;
     if (entry.inode !== undefined) firstNames.set(entry.inode, to);
     if (entry.type === 'directory') folderTimes.push([to, entry.mtimeNs]);

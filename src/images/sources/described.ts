@@ -3,7 +3,7 @@
  * save` or `podman save`. Digests of manifest and configuration are checked here.
  */
 import { type Digest, parseDigest, sha256 } from '../../kit/digest.ts';
-import { type UserError, outside, wrongUse } from '../../kit/errors.ts';
+import { outside, type UserError, wrongUse } from '../../kit/errors.ts';
 import type { ImageConfig, Platform } from '../../plan/index.ts';
 import { mediaTypes } from '../manifest.ts';
 import { shortName } from '../references.ts';
@@ -57,26 +57,45 @@ interface ConfigFile {
   history?: OciHistory[];
 }
 
-const indexTypes: readonly string[] = [mediaTypes.index, 'application/vnd.docker.distribution.manifest.list.v2+json'];
+const indexTypes: readonly string[] = [
+  mediaTypes.index,
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+];
 
 /** Reads the image that `reference` (a tag or a digest) names in an OCI layout; without one the layout must have one. */
 export function describeLayout(files: ImageFiles, reference?: string): DescribedImage {
   const index = json<{ manifests?: Descriptor[] }>(required(files, 'index.json'), files.place);
   const { names, descriptor } = choose(files, index.manifests ?? [], reference);
-  const manifest = json<{ config?: Descriptor; layers?: Descriptor[] }>(checkedBlob(files, descriptor), files.place);
-  if (!manifest.config || !Array.isArray(manifest.layers)) throw broken(files.place, 'its manifest has no configuration or layers');
+  const manifest = json<{ config?: Descriptor; layers?: Descriptor[] }>(
+    checkedBlob(files, descriptor),
+    files.place,
+  );
+  if (!manifest.config || !Array.isArray(manifest.layers))
+    throw broken(files.place, 'its manifest has no configuration or layers');
   const config = json<ConfigFile>(checkedBlob(files, manifest.config), files.place);
   const diffIds = config.rootfs?.diff_ids ?? [];
-  if (diffIds.length !== manifest.layers.length) throw broken(files.place, 'its configuration and its manifest tell of different layers');
+  if (diffIds.length !== manifest.layers.length)
+    throw broken(files.place, 'its configuration and its manifest tell of different layers');
   const layers = manifest.layers.map((layer, at) => {
     const file = blob(files, layer);
-    return { file, digest: digestOf(layer.digest, files.place), diffId: digestOf(diffIds[at] as string, files.place) };
+    return {
+      file,
+      digest: digestOf(layer.digest, files.place),
+      diffId: digestOf(diffIds[at] as string, files.place),
+    };
   });
   return { identity: digestOf(descriptor.digest, files.place), ...describeConfig(config), layers, names };
 }
 
-function choose(files: ImageFiles, manifests: Descriptor[], reference: string | undefined, depth = 0): { descriptor: Descriptor; names: string[] } {
-  const annotated = (entry: Descriptor) => entry.annotations?.['io.containerd.image.name'] ?? entry.annotations?.['org.opencontainers.image.ref.name'];
+function choose(
+  files: ImageFiles,
+  manifests: Descriptor[],
+  reference: string | undefined,
+  depth = 0,
+): { descriptor: Descriptor; names: string[] } {
+  const annotated = (entry: Descriptor) =>
+    entry.annotations?.['io.containerd.image.name'] ??
+    entry.annotations?.['org.opencontainers.image.ref.name'];
   const matches = manifests.filter((entry) => {
     if (reference === undefined) return true;
     const name = annotated(entry);
@@ -87,15 +106,26 @@ function choose(files: ImageFiles, manifests: Descriptor[], reference: string | 
     );
   });
   const digests = new Set(matches.map(({ digest }) => digest));
-  const native = digests.size > 1 ? matches.filter(({ platform }) => platform?.os === 'linux' && platform.architecture === archOfHost()) : matches;
+  const native =
+    digests.size > 1
+      ? matches.filter(({ platform }) => platform?.os === 'linux' && platform.architecture === archOfHost())
+      : matches;
   const descriptor = native[0];
   if (descriptor === undefined || new Set(native.map(({ digest }) => digest)).size > 1) {
     const tags = manifests.map(annotated).filter((name) => name !== undefined);
-    throw wrongUse('unknown-image', `${files.place} has ${matches.length === 0 ? 'no image' : 'several images'}${reference === undefined ? '' : ` \`${reference}\``}${matches.length === 0 ? '' : ', none of them for this machine'}.`, {
-      hint: tags.length > 0 ? `Name one of: ${tags.join(', ')}` : 'Name one by its digest: oci-layout://DIR@sha256:…',
-    });
+    throw wrongUse(
+      'unknown-image',
+      `${files.place} has ${matches.length === 0 ? 'no image' : 'several images'}${reference === undefined ? '' : ` \`${reference}\``}${matches.length === 0 ? '' : ', none of them for this machine'}.`,
+      {
+        hint:
+          tags.length > 0
+            ? `Name one of: ${tags.join(', ')}`
+            : 'Name one by its digest: oci-layout://DIR@sha256:…',
+      },
+    );
   }
-  if (!indexTypes.includes(descriptor.mediaType ?? '')) return { descriptor, names: native.map(annotated).filter((name) => name !== undefined) };
+  if (!indexTypes.includes(descriptor.mediaType ?? ''))
+    return { descriptor, names: native.map(annotated).filter((name) => name !== undefined) };
   if (depth > 4) throw broken(files.place, 'its indexes are nested too deep');
   const inner = json<{ manifests?: Descriptor[] }>(checkedBlob(files, descriptor), files.place);
   const names = native.map(annotated).filter((name) => name !== undefined);
@@ -104,19 +134,28 @@ function choose(files: ImageFiles, manifests: Descriptor[], reference: string | 
 
 /** Reads the image of a `docker save` archive; `reference` is one of its names. */
 export function describeDockerArchive(files: ImageFiles, reference?: string): DescribedImage {
-  const all = json<{ Config?: string; RepoTags?: string[] | null; Layers?: string[] }[]>(required(files, 'manifest.json'), files.place);
+  const all = json<{ Config?: string; RepoTags?: string[] | null; Layers?: string[] }[]>(
+    required(files, 'manifest.json'),
+    files.place,
+  );
   const matches = reference === undefined ? all : all.filter(({ RepoTags }) => RepoTags?.includes(reference));
   const [image] = matches;
   if (image === undefined || matches.length > 1) {
     const tags = all.flatMap(({ RepoTags }) => RepoTags ?? []);
-    throw wrongUse('unknown-image', `${files.place} has ${matches.length === 0 ? `no image \`${reference}\`` : 'several images'}.`, { hint: `Name one of: ${tags.join(', ')}` });
+    throw wrongUse(
+      'unknown-image',
+      `${files.place} has ${matches.length === 0 ? `no image \`${reference}\`` : 'several images'}.`,
+      { hint: `Name one of: ${tags.join(', ')}` },
+    );
   }
   const bytes = required(files, image.Config ?? '');
   const config = json<ConfigFile>(bytes, files.place);
   const diffIds = config.rootfs?.diff_ids ?? [];
-  if (diffIds.length !== image.Layers?.length) throw broken(files.place, 'its configuration and its manifest tell of different layers');
+  if (diffIds.length !== image.Layers?.length)
+    throw broken(files.place, 'its configuration and its manifest tell of different layers');
   const named = /(?:^|\/)([0-9a-f]{64})(?:\.json)?$/.exec(image.Config ?? '')?.[1];
-  if (named !== undefined && sha256(bytes) !== `sha256:${named}`) throw wrongDigest(image.Config ?? '', files.place);
+  if (named !== undefined && sha256(bytes) !== `sha256:${named}`)
+    throw wrongDigest(image.Config ?? '', files.place);
   const layers = image.Layers.map((name, at) => {
     const file = files.find(name);
     if (file === undefined) throw broken(files.place, `the layer ${name} is missing`);
@@ -125,7 +164,9 @@ export function describeDockerArchive(files: ImageFiles, reference?: string): De
   return { identity: sha256(bytes), ...describeConfig(config), layers, names: image.RepoTags ?? [] };
 }
 
-function describeConfig(file: ConfigFile): Pick<DescribedImage, 'config' | 'platform' | 'createdMs' | 'history'> {
+function describeConfig(
+  file: ConfigFile,
+): Pick<DescribedImage, 'config' | 'platform' | 'createdMs' | 'history'> {
   const createdMs = Date.parse(file.created ?? '');
   return {
     config: withoutNulls(file.config ?? {}),
@@ -153,7 +194,8 @@ function required(files: ImageFiles, name: string): Buffer {
 function blob(files: ImageFiles, { digest, size }: Descriptor): ImageFile {
   const file = files.find(`blobs/sha256/${digestOf(digest, files.place).slice('sha256:'.length)}`);
   if (file === undefined) throw broken(files.place, `the blob ${digest} is missing`);
-  if (file.size !== size) throw wrongDigest(digest, files.place, `it has ${file.size} bytes instead of ${size}`);
+  if (file.size !== size)
+    throw wrongDigest(digest, files.place, `it has ${file.size} bytes instead of ${size}`);
   return file;
 }
 
@@ -173,14 +215,20 @@ function json<T>(bytes: Buffer, place: string): T {
   try {
     return JSON.parse(bytes.toString('utf8')) as T;
   } catch (error) {
-    throw outside('broken-image', `The image in ${place} is broken: ${(error as Error).message}.`, { cause: error });
+    throw outside('broken-image', `The image in ${place} is broken: ${(error as Error).message}.`, {
+      cause: error,
+    });
   }
 }
 
 export function broken(place: string, why: string): UserError {
-  return outside('broken-image', `The image in ${place} is broken: ${why}.`, { hint: 'Fetch or make it again.' });
+  return outside('broken-image', `The image in ${place} is broken: ${why}.`, {
+    hint: 'Fetch or make it again.',
+  });
 }
 
 export function wrongDigest(what: string, place: string, why = 'its content has another digest'): UserError {
-  return outside('wrong-digest', `${what} in ${place} is not what its digest says: ${why}.`, { hint: 'It is damaged or was changed; fetch or make it again.' });
+  return outside('wrong-digest', `${what} in ${place} is not what its digest says: ${why}.`, {
+    hint: 'It is damaged or was changed; fetch or make it again.',
+  });
 }

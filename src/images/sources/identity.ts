@@ -18,13 +18,17 @@ export async function fileDigest(store: Store, path: string): Promise<Digest> {
   try {
     const before = fstatSync(fd, { bigint: true });
     const fingerprint = fingerprintOf(before);
-    const row = store.db.prepare('SELECT digest FROM scans WHERE root = ? AND fingerprint = ?').get(path, fingerprint);
+    const row = store.db
+      .prepare('SELECT digest FROM scans WHERE root = ? AND fingerprint = ?')
+      .get(path, fingerprint);
     if (row !== undefined) return (row as { digest: Digest }).digest;
     const digest = await hashOpen(fd);
     const after = fstatSync(fd, { bigint: true });
     if (fingerprintOf(after) === fingerprint && isSettled(before)) {
       store.db
-        .prepare('INSERT OR REPLACE INTO scans (root, fingerprint, digest, listing, last_used_ms) VALUES (?, ?, ?, ?, ?)')
+        .prepare(
+          'INSERT OR REPLACE INTO scans (root, fingerprint, digest, listing, last_used_ms) VALUES (?, ?, ?, ?, ?)',
+        )
         .run(path, fingerprint, digest, Buffer.alloc(0), Date.now());
     }
     return digest;
@@ -37,7 +41,8 @@ function openForReading(path: string): number {
   try {
     return openSync(path, constants.O_RDONLY);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') throw wrongUse('missing-source', `${path} doesn't exist.`, { cause: error });
+    if (errnoOf(error) === 'ENOENT')
+      throw wrongUse('missing-source', `${path} doesn't exist.`, { cause: error });
     throw explainSystemError(error, `reading ${path}`);
   }
 }

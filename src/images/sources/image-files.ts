@@ -29,7 +29,13 @@ function rangeFile(fd: number, start: number, size: number, name: string): Image
     stream: () =>
       size === 0
         ? nothing()
-        : (createReadStream('', { fd, autoClose: false, start, end: start + size - 1, highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>),
+        : (createReadStream('', {
+            fd,
+            autoClose: false,
+            start,
+            end: start + size - 1,
+            highWaterMark: 1024 * 1024,
+          }) as AsyncIterable<Buffer>),
     read() {
       if (size > maxReadBytes) throw outside('too-big', `${name} is too big for what it should be.`);
       const bytes = Buffer.alloc(size);
@@ -91,7 +97,9 @@ export async function archiveFiles(path: string, place: string): Promise<ImageFi
         let file = files.get(posix.normalize(name));
         // `docker save` of old writes a layer that two images share once, and links to it.
         for (let hops = 0; file && 'link' in file && hops < 8; hops++) file = files.get(file.link);
-        return file === undefined || 'link' in file ? undefined : rangeFile(fd, file.position, file.size, name);
+        return file === undefined || 'link' in file
+          ? undefined
+          : rangeFile(fd, file.position, file.size, name);
       },
       [Symbol.dispose]: () => closeSync(fd),
     };

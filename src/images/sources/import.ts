@@ -3,17 +3,17 @@
  * key and the layer's digest, so that images share what they share; one for a tar or a folder.
  */
 import { chmodSync, createReadStream, lchownSync, linkSync } from 'node:fs';
-import { type Digest, canonicalJson, hexOf, sha256 } from '../../kit/digest.ts';
+import { canonicalJson, type Digest, hexOf, sha256 } from '../../kit/digest.ts';
 import { explainSystemError } from '../../kit/errors.ts';
-import { makeEntry } from '../../kit/copy-node.ts';
 import { fsPath } from '../../kit/names.ts';
 import { setTimes, setXattr } from '../../kit/system.ts';
+import { copyEntry } from '../../kit/tar/copy-entry.ts';
 import { decompress } from '../../kit/tar/decompress.ts';
 import { streamInput } from '../../kit/tar/input.ts';
 import { unpackLayer, unpackTar } from '../../kit/tar/unpack.ts';
 import type { Entry } from '../../kit/tree.ts';
 import type { SnapshotId, StepKey } from '../../plan/index.ts';
-import { type ImageContext, abortOf } from '../context.ts';
+import { abortOf, type ImageContext } from '../context.ts';
 import { importedVariant, rememberLayer } from '../layers.ts';
 import type { SnapshotWriter } from '../ports.ts';
 import type { HistoryItem } from '../records.ts';
@@ -40,7 +40,11 @@ function keyOf(facts: Record<string, string | null>): StepKey {
 }
 
 /** Imports the layers of an image. Nothing is unpacked of a layer before all of it was checked. */
-export async function importLayers(importing: Importing, image: DescribedImage, place: string): Promise<ImportedTree> {
+export async function importLayers(
+  importing: Importing,
+  image: DescribedImage,
+  place: string,
+): Promise<ImportedTree> {
   const history = alignHistory(image);
   let key: StepKey | undefined;
   let snapshot: SnapshotId | undefined;
@@ -51,7 +55,10 @@ export async function importLayers(importing: Importing, image: DescribedImage, 
     snapshot = await importLayer(importing, layer, place, { key, parent: snapshot, title });
     for (const line of history) if (line.layer === at) line.snapshot = snapshot;
   }
-  snapshot ??= await importing.writer.make({ key: keyOf({ empty: 'root' }), parent: undefined, stage: importing.stage, title: 'empty root' }, async (root) => plainRoot(root));
+  snapshot ??= await importing.writer.make(
+    { key: keyOf({ empty: 'root' }), parent: undefined, stage: importing.stage, title: 'empty root' },
+    async (root) => plainRoot(root),
+  );
   return { snapshot, history: history.map(({ layer: _, ...item }) => item) };
 }
 
@@ -72,26 +79,39 @@ async function importLayer(
 }
 
 /** Imports a root filesystem from a tar, compressed or not; `digest` is that of the file. */
-export async function importTarball(importing: Importing, path: string, digest: Digest): Promise<ImportedTree> {
+export async function importTarball(
+  importing: Importing,
+  path: string,
+  digest: Digest,
+): Promise<ImportedTree> {
   const { context, writer, stage } = importing;
   const title = `from ${path.replace(/^.*\//, '')}`;
-  const snapshot = await writer.make({ key: keyOf({ tarball: digest }), parent: undefined, stage, title }, async (root) => {
-    plainRoot(root);
-    const plain = decompress(createReadStream(path, { highWaterMark: 1024 * 1024 }), { limitBytes: freeBytes(context.store) });
-    await unpack(() => unpackTar(streamInput(plain), root, abortOf(context)), path);
-  });
+  const snapshot = await writer.make(
+    { key: keyOf({ tarball: digest }), parent: undefined, stage, title },
+    async (root) => {
+      plainRoot(root);
+      const plain = decompress(createReadStream(path, { highWaterMark: 1024 * 1024 }), {
+        limitBytes: freeBytes(context.store),
+      });
+      await unpack(() => unpackTar(streamInput(plain), root, abortOf(context)), path);
+    },
+  );
   return { snapshot, history: [{ createdBy: title, snapshot }] };
 }
 
 /** Imports a root filesystem from a folder of the host; `digest` is that of its content. */
-export async function importFolder(importing: Importing, path: string, digest: Digest): Promise<ImportedTree> {
+export async function importFolder(
+  importing: Importing,
+  path: string,
+  digest: Digest,
+): Promise<ImportedTree> {
   const title = `from ${path.replace(/^.*\/(?=.)/, '')}`;
   const request = { key: keyOf({ folder: digest }), parent: undefined, stage: importing.stage, title };
-  const snapshot = await importing.writer.make(request, (root) => unpack(async () => copyFolder(path, root), path));
+  const snapshot = await importing.writer.make(request, (root) => unpack(() => copyFolder(path, root), path));
   return { snapshot, history: [{ createdBy: title, snapshot }] };
 }
 
-function copyFolder(from: string, root: string): void {
+async function copyFolder(from: string, root: string): Promise<void> {
   const firstNames = new Map<string, string>();
   const folderTimes: [host: string, mtimeNs: bigint][] = [];
   for (const { entry, host } of walkTree(from)) {
@@ -99,7 +119,7 @@ function copyFolder(from: string, root: string): void {
     const first = entry.inode === undefined ? undefined : firstNames.get(entry.inode);
     if (entry.path === '') setRoot(root, entry);
     else if (first !== undefined) linkSync(fsPath(first), fsPath(to));
-    else if (entry.type !== 'socket') makeEntry(entry, host, to);
+    else if (entry.type !== 'socket') await copyEntry(entry, host, to);
     if (entry.inode !== undefined && first === undefined) firstNames.set(entry.inode, to);
     if (entry.type === 'directory') folderTimes.push([to, entry.mtimeNs]);
   }

@@ -24,7 +24,10 @@ export interface ResolvedSource {
 }
 
 /** What identifies a source and its content, as `name → digest`: it enters the key of the step that brings it in. */
-export async function identifySource(store: Store, source: Source): Promise<Readonly<Record<string, string>>> {
+export async function identifySource(
+  store: Store,
+  source: Source,
+): Promise<Readonly<Record<string, string>>> {
   return { content: (await resolveSource(store, source)).identity };
 }
 
@@ -89,7 +92,9 @@ async function importStored(importing: Importing, image: Image): Promise<Importe
     identity: sha256(image.id),
     config: image.config,
     platform: image.platform,
-    history: filled.map(({ snapshot }) => ({ created_by: image.history.find((item) => item.snapshot === snapshot)?.createdBy ?? '' })),
+    history: filled.map(({ snapshot }) => ({
+      created_by: image.history.find((item) => item.snapshot === snapshot)?.createdBy ?? '',
+    })),
     layers: filled.map(({ diffId, size }) => ({ diffId, file: blobFile(context.store, diffId, size) })),
     names: [],
   };
@@ -122,11 +127,20 @@ export async function importImage(request: ImportRequest): Promise<Image> {
   const tree = await importLayers(request, described, files.place);
   const { config, platform, createdMs } = described;
   const tags = request.tags.length > 0 ? request.tags : namesIn(described.names, path);
-  return saveImage(context.store.db, { ...tree, root: '/', config, platform, ...(createdMs === undefined ? {} : { createdMs }) }, tags);
+  return saveImage(
+    context.store.db,
+    { ...tree, root: '/', config, platform, ...(createdMs === undefined ? {} : { createdMs }) },
+    tags,
+  );
 }
 
 /** A layout may give its images bare tags (`latest`): then the folder's or file's name comes before it. */
 function namesIn(names: readonly string[], path: string): string[] {
-  const stem = basename(path).replace(/\.(tar|tgz|tar\.gz|tar\.zst)$/, '').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '') || 'imported';
+  const stem =
+    basename(path)
+      .replace(/\.(tar|tgz|tar\.gz|tar\.zst)$/, '')
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-+|-+$/g, '') || 'imported';
   return names.map((name) => (/[/:]/.test(name) ? name : `${stem}:${name}`));
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { statfsSync, write } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Digest } from '../../kit/digest.ts';
-import { explainSystemError } from '../../kit/errors.ts';
+import { explainSystemError, UserError } from '../../kit/errors.ts';
 import { decompress } from '../../kit/tar/decompress.ts';
 import type { Store } from '../../store/store.ts';
 import { blobPath, fileBlob, hasBlob } from '../blobs.ts';
@@ -19,11 +19,17 @@ export function freeBytes(store: Store): number {
 }
 
 /** Makes sure that the layer lies in the store; returns its host path and length. */
-export async function ensureLayerBlob(context: ImageContext, layer: LayerBlob, place: string): Promise<{ path: string; size: number }> {
+export async function ensureLayerBlob(
+  context: ImageContext,
+  layer: LayerBlob,
+  place: string,
+): Promise<{ path: string; size: number }> {
   const { store } = context;
   const path = blobPath(store, layer.diffId);
   if (hasBlob(store, layer.diffId)) {
-    const row = store.db.prepare('SELECT size FROM blobs WHERE digest = ?').get(layer.diffId) as { size: number };
+    const row = store.db.prepare('SELECT size FROM blobs WHERE digest = ?').get(layer.diffId) as {
+      size: number;
+    };
     return { path, size: row.size };
   }
   try {
@@ -34,7 +40,12 @@ export async function ensureLayerBlob(context: ImageContext, layer: LayerBlob, p
   }
 }
 
-async function copyChecked(context: ImageContext, layer: LayerBlob, place: string, fd: number): Promise<{ digest: Digest; size: number }> {
+async function copyChecked(
+  context: ImageContext,
+  layer: LayerBlob,
+  place: string,
+  fd: number,
+): Promise<{ digest: Digest; size: number }> {
   const packed = createHash('sha256');
   const plain = createHash('sha256');
   const isChecked = layer.digest !== undefined && layer.digest !== layer.diffId;
@@ -45,13 +56,34 @@ async function copyChecked(context: ImageContext, layer: LayerBlob, place: strin
     }
   }
   let size = 0;
-  for await (const chunk of decompress(source(), { limitBytes: freeBytes(context.store) })) {
-    context.signal?.throwIfAborted();
-    plain.update(chunk);
-    for (let at = 0; at < chunk.length; ) at += (await writeAt(fd, chunk, at, chunk.length - at, size + at)).bytesWritten;
-    size += chunk.length;
+  try {
+    for await (const chunk of decompress(source(), { limitBytes: freeBytes(context.store) })) {
+      context.signal?.throwIfAborted();
+      plain.update(chunk);
+      for (let at = 0; at < chunk.length; )
+        at += (await writeAt(fd, chunk, at, chunk.length - at, size + at)).bytesWritten;
+      size += chunk.length;
+    }
+  } catch (error) {
+    // Damage shows in the compression first; that the digest is wrong says more.
+    if (
+      error instanceof UserError &&
+      error.code === 'broken-tar' &&
+      isChecked &&
+      (await digestOf(layer)) !== layer.digest
+    ) {
+      throw wrongDigest(`The layer ${layer.digest}`, place);
+    }
+    throw error;
   }
-  if (isChecked && `sha256:${packed.digest('hex')}` !== layer.digest) throw wrongDigest(`The layer ${layer.digest}`, place);
+  if (isChecked && `sha256:${packed.digest('hex')}` !== layer.digest)
+    throw wrongDigest(`The layer ${layer.digest}`, place);
   if (`sha256:${plain.digest('hex')}` !== layer.diffId) throw wrongDigest(`The layer ${layer.diffId}`, place);
   return { digest: layer.diffId, size };
+}
+
+async function digestOf(layer: LayerBlob): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of layer.file.stream()) hash.update(chunk);
+  return `sha256:${hash.digest('hex')}`;
 }

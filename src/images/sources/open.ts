@@ -1,13 +1,23 @@
 /** Finds out what a path holds: an OCI layout, an archive of images, a root filesystem as tar or as folder. */
-import { closeSync, constants, createReadStream, existsSync, openSync, readSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  existsSync,
+  openSync,
+  readSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, explainSystemError, wrongUse } from '../../kit/errors.ts';
 import { compressionOf, decompress } from '../../kit/tar/decompress.ts';
 import { newId } from '../../store/runs.ts';
 import { type ImageContext, withRunFolder } from '../context.ts';
-import { freeBytes } from './layer-blobs.ts';
 import { type DescribedImage, describeDockerArchive, describeLayout } from './described.ts';
-import { type ImageFiles, archiveFiles, folderFiles } from './image-files.ts';
+import { archiveFiles, folderFiles, type ImageFiles } from './image-files.ts';
+import { freeBytes } from './layer-blobs.ts';
 
 export type Opened =
   | { kind: 'image'; files: ImageFiles; describe: (reference?: string) => DescribedImage }
@@ -28,12 +38,16 @@ export function openLayout(path: string): Opened & { kind: 'image' } {
 export async function openAny(context: ImageContext, path: string): Promise<Opened> {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) throw wrongUse('missing-source', `${path} doesn't exist.`);
-  if (stats.isDirectory()) return existsSync(join(path, 'index.json')) && existsSync(join(path, 'oci-layout')) ? openLayout(path) : { kind: 'folder', path };
+  if (stats.isDirectory())
+    return existsSync(join(path, 'index.json')) && existsSync(join(path, 'oci-layout'))
+      ? openLayout(path)
+      : { kind: 'folder', path };
   const files = await openArchive(context, path);
   if (files.find('index.json') && files.find('oci-layout')) {
     return { kind: 'image', files, describe: (reference) => describeLayout(files, reference) };
   }
-  if (files.find('manifest.json')) return { kind: 'image', files, describe: (reference) => describeDockerArchive(files, reference) };
+  if (files.find('manifest.json'))
+    return { kind: 'image', files, describe: (reference) => describeDockerArchive(files, reference) };
   files[Symbol.dispose]();
   return { kind: 'tarball', path };
 }
@@ -69,7 +83,8 @@ export function compressionOfFile(path: string): ReturnType<typeof compressionOf
   try {
     fd = openSync(path, constants.O_RDONLY);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') throw wrongUse('missing-source', `${path} doesn't exist.`, { cause: error });
+    if (errnoOf(error) === 'ENOENT')
+      throw wrongUse('missing-source', `${path} doesn't exist.`, { cause: error });
     throw explainSystemError(error, `reading ${path}`);
   }
   try {

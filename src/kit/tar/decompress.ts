@@ -1,7 +1,7 @@
 /** Decompression by the first bytes of the data: gzip (of several members too), zstd, or none. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { Readable, type Transform, pipeline } from 'node:stream';
+import { pipeline, Readable, type Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { errnoOf, outside } from '../errors.ts';
 import { brokenTar } from './format.ts';
@@ -21,7 +21,10 @@ export function compressionOf(head: Uint8Array): Compression {
 }
 
 /** The data decompressed. Throws `broken-tar` where the compression is damaged or cut off. */
-export async function* decompress(source: AsyncIterable<Uint8Array>, options: DecompressOptions = {}): AsyncGenerator<Buffer> {
+export async function* decompress(
+  source: AsyncIterable<Uint8Array>,
+  options: DecompressOptions = {},
+): AsyncGenerator<Buffer> {
   const limit = options.limitBytes ?? Number.POSITIVE_INFINITY;
   let total = 0;
   for await (const chunk of plainChunks(source)) {
@@ -48,7 +51,8 @@ async function* plainChunks(source: AsyncIterable<Uint8Array>): AsyncIterable<Ui
   const whole = (async function* () {
     try {
       yield* head;
-      for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
+      for (let next = await iterator.next(); next.done !== true; next = await iterator.next())
+        yield next.value;
     } finally {
       await iterator.return?.();
     }
@@ -71,12 +75,17 @@ async function* through(source: AsyncIterable<Uint8Array>, transform: Transform)
   try {
     for await (const chunk of output as AsyncIterable<Buffer>) yield chunk;
   } catch (error) {
-    if (/^Z_|^ERR_ZSTD|^ZSTD/.test(errnoOf(error) ?? '')) throw brokenTar(`its compressed data is damaged (${(error as Error).message})`);
+    if (/^Z_|^ERR_ZSTD|^ZSTD/.test(errnoOf(error) ?? ''))
+      throw brokenTar(`its compressed data is damaged (${(error as Error).message})`);
     throw error;
   }
 }
 
-async function* throughProgram(source: AsyncIterable<Uint8Array>, program: string, args: string[]): AsyncIterable<Uint8Array> {
+async function* throughProgram(
+  source: AsyncIterable<Uint8Array>,
+  program: string,
+  args: string[],
+): AsyncIterable<Uint8Array> {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   const closed = once(child, 'close');
   closed.catch(() => {});
@@ -96,7 +105,8 @@ async function* throughProgram(source: AsyncIterable<Uint8Array>, program: strin
     for await (const chunk of child.stdout as AsyncIterable<Buffer>) yield chunk;
     const [code] = (await closed) as [number | null];
     if (sourceError !== undefined) throw sourceError;
-    if (code !== 0) throw brokenTar(`its compressed data is damaged (${complaint.trim() || `${program} failed`})`);
+    if (code !== 0)
+      throw brokenTar(`its compressed data is damaged (${complaint.trim() || `${program} failed`})`);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') {
       throw outside('missing-program', `The program ${program} is needed to read this archive.`, {

@@ -2,8 +2,9 @@
  * Writes an archive from members whose content lies in host files: hashes it, writes it, or both at once. Memory is
  * two buffers whatever the size: while one is being written, the other is filled.
  */
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, write } from 'node:fs';
+
 import { createHash } from 'node:crypto';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, write } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Digest } from '../digest.ts';
@@ -42,16 +43,21 @@ const writeAt = promisify(write);
 /** Packs all items, in their order. */
 export async function packTar(items: Iterable<PackItem>, options: PackOptions): Promise<Packed> {
   const sink = openSink(options);
-  let members = 0;
-  for (const { member, content } of items) {
-    members += 1;
-    await sink.put(encodeHeader(member));
-    if (member.type !== 'file' || member.size === 0) continue;
-    await putContent(sink, content as string, member.size);
-    await sink.put(zeros.subarray(0, paddingOf(member.size)));
+  try {
+    let members = 0;
+    for (const { member, content } of items) {
+      members += 1;
+      await sink.put(encodeHeader(member));
+      if (member.type !== 'file' || member.size === 0) continue;
+      await putContent(sink, content as string, member.size);
+      await sink.put(zeros.subarray(0, paddingOf(member.size)));
+    }
+    await sink.put(endOfArchive);
+    return { members, ...(await sink.end()) };
+  } finally {
+    // The caller closes the output: no write may come after that, into whatever has its number then.
+    await sink.settled();
   }
-  await sink.put(endOfArchive);
-  return { members, ...(await sink.end()) };
 }
 
 type Sink = ReturnType<typeof openSink>;
@@ -114,6 +120,8 @@ function openSink({ output, hash, signal }: PackOptions) {
         }
       }
     },
+    /** When nothing is being written any more. */
+    settled: () => pending.catch(() => {}),
     async end(): Promise<{ size: number; digest?: Digest }> {
       if (used > 0) await flush();
       await pending;

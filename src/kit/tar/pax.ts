@@ -28,7 +28,13 @@ export function decodePax(data: Buffer): PaxRecord[] {
     const digits = data.toString('latin1', at, space === -1 ? at : space);
     const end = at + Number(digits);
     const equals = data.indexOf(0x3d, space);
-    if (!/^[1-9]\d{0,9}$/.test(digits) || end > data.length || equals === -1 || equals >= end || data[end - 1] !== 0x0a) {
+    if (
+      !/^[1-9]\d{0,9}$/.test(digits) ||
+      end > data.length ||
+      equals === -1 ||
+      equals >= end ||
+      data[end - 1] !== 0x0a
+    ) {
       throw brokenTar('an extended header has a malformed record');
     }
     records.push([data.toString('utf8', space + 1, equals), data.subarray(equals + 1, end - 1)]);
@@ -59,7 +65,8 @@ export function encodeTime(ns: bigint): string {
 export function decodeTime(text: string): bigint {
   const match = /^(-?)(\d{1,18})(?:\.(\d*))?$/.exec(text);
   if (match === null) throw brokenTar(`the time ${JSON.stringify(text)} is not a number`);
-  const ns = BigInt(match[2] as string) * 1_000_000_000n + BigInt((match[3] ?? '').slice(0, 9).padEnd(9, '0'));
+  const ns =
+    BigInt(match[2] as string) * 1_000_000_000n + BigInt((match[3] ?? '').slice(0, 9).padEnd(9, '0'));
   return match[1] === '-' ? -ns : ns;
 }
 
@@ -67,6 +74,7 @@ export function decodeTime(text: string): bigint {
 export function decodeCount(value: Buffer, what: string): number {
   const text = value.toString('latin1');
   const number = Number(text);
-  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(number)) throw brokenTar(`its ${what} ${JSON.stringify(text.slice(0, 20))} is not a number`);
+  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(number))
+    throw brokenTar(`its ${what} ${JSON.stringify(text.slice(0, 20))} is not a number`);
   return number;
 }

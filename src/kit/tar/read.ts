@@ -3,10 +3,20 @@
  * numbers. Whatever doesn't hold together ends in a `broken-tar` error.
  */
 import { decodeName } from '../names.ts';
-import { type MemberHeader, type MemberType, blockSize, brokenTar, checksums, fields, paddingOf, readNumber, readText } from './format.ts';
+import {
+  blockSize,
+  brokenTar,
+  checksums,
+  fields,
+  type MemberHeader,
+  type MemberType,
+  paddingOf,
+  readNumber,
+  readText,
+} from './format.ts';
 import type { TarInput } from './input.ts';
-import { type PaxRecord, decodeCount, decodePax, decodeTime, maxExtensionBytes, xattrName } from './pax.ts';
-import { type Extent, type SparseFile, readOldSparse, readPaxSparse } from './sparse.ts';
+import { decodeCount, decodePax, decodeTime, maxExtensionBytes, type PaxRecord, xattrName } from './pax.ts';
+import { type Extent, readOldSparse, readPaxSparse, type SparseFile } from './sparse.ts';
 
 /** One member. Its content can be read until the next member is asked for; what isn't read is passed over. */
 export interface TarMember extends MemberHeader {
@@ -47,13 +57,17 @@ interface Pending {
 }
 
 /** All members in order. Throws `broken-tar`. */
-export async function* readTar(input: TarInput, options: ReadOptions = {}): AsyncGenerator<TarMember, void, void> {
+export async function* readTar(
+  input: TarInput,
+  options: ReadOptions = {},
+): AsyncGenerator<TarMember, void, void> {
   const global = new Map<string, Buffer>();
   let pending: Pending = { records: [] };
   for (;;) {
     const header = await nextHeader(input, options);
     if (header === undefined) {
-      if (pending.records.length > 0 || pending.name !== undefined) throw brokenTar('it ends after an extended header');
+      if (pending.records.length > 0 || pending.name !== undefined)
+        throw brokenTar('it ends after an extended header');
       return;
     }
     const flag = String.fromCharCode(header[fields.type[0]] as number);
@@ -82,7 +96,8 @@ async function nextHeader(input: TarInput, options: ReadOptions): Promise<Buffer
   if (block.every((byte) => byte === 0)) return undefined;
   const { unsigned, signed } = checksums(block);
   const written = readNumber(block, fields.checksum, 'checksum');
-  if (written !== unsigned && written !== signed) throw brokenTar('a header has a wrong checksum, or this is no tar');
+  if (written !== unsigned && written !== signed)
+    throw brokenTar('a header has a wrong checksum, or this is no tar');
   // The input may use its buffer again while this header's extensions are read.
   return Buffer.from(block);
 }
@@ -131,7 +146,8 @@ async function* oneMember(
   for (const [key, value] of records) if (value.length === 0 && xattrName(key) === undefined) pax.delete(key);
 
   const paxSize = pax.get('size');
-  const archived = paxSize === undefined ? readNumber(header, fields.size, 'size') : decodeCount(paxSize, 'size');
+  const archived =
+    paxSize === undefined ? readNumber(header, fields.size, 'size') : decodeCount(paxSize, 'size');
   if (archived < 0) throw brokenTar('a member has a negative size');
   // Links may state a size, but no content follows; old archives give folders a size without content too.
   const hasContent = type === 'file';
@@ -169,7 +185,12 @@ async function* oneMember(
   await pass(input, left, paddingOf(archived * (hasContent ? 1 : 0)), member.name);
 }
 
-async function sparseOf(header: Buffer, flag: string, records: PaxRecord[], input: TarInput): Promise<SparseFile | undefined> {
+async function sparseOf(
+  header: Buffer,
+  flag: string,
+  records: PaxRecord[],
+  input: TarInput,
+): Promise<SparseFile | undefined> {
   return flag === 'S' ? readOldSparse(header, input) : readPaxSparse(records, input);
 }
 
@@ -192,7 +213,9 @@ function describe(
     const value = pax.get(key);
     return value === undefined ? readNumber(header, fields[key], key) : decodeCount(value, key);
   };
-  const name = sparse?.name ? decodeName(sparse.name) : (text('path') ?? pending.name ?? (prefix === '' ? plain : `${prefix}/${plain}`));
+  const name = sparse?.name
+    ? decodeName(sparse.name)
+    : (text('path') ?? pending.name ?? (prefix === '' ? plain : `${prefix}/${plain}`));
   const mtime = text('mtime');
   const result: MemberHeader = {
     name,
@@ -201,12 +224,19 @@ function describe(
     uid: count('uid'),
     gid: count('gid'),
     size: 0,
-    mtimeNs: mtime === undefined ? BigInt(readNumber(header, fields.mtime, 'time')) * 1_000_000_000n : decodeTime(mtime),
+    mtimeNs:
+      mtime === undefined
+        ? BigInt(readNumber(header, fields.mtime, 'time')) * 1_000_000_000n
+        : decodeTime(mtime),
   };
   if (name.includes('\0') || name === '') throw brokenTar('a member has an empty or impossible name');
-  if (type === 'symlink' || type === 'hardlink') result.link = text('linkpath') ?? pending.link ?? readText(header, fields.link);
+  if (type === 'symlink' || type === 'hardlink')
+    result.link = text('linkpath') ?? pending.link ?? readText(header, fields.link);
   if (type === 'char' || type === 'block') {
-    result.device = { major: readNumber(header, fields.major, 'device number'), minor: readNumber(header, fields.minor, 'device number') };
+    result.device = {
+      major: readNumber(header, fields.major, 'device number'),
+      minor: readNumber(header, fields.minor, 'device number'),
+    };
   }
   const xattrs = new Map<string, Buffer>();
   for (const [key, value] of records) {
@@ -217,7 +247,12 @@ function describe(
   return result;
 }
 
-async function pass(input: TarInput, content: number, padding: number = paddingOf(content), name = 'a member'): Promise<void> {
+async function pass(
+  input: TarInput,
+  content: number,
+  padding: number = paddingOf(content),
+  name = 'a member',
+): Promise<void> {
   if (content + padding === 0) return;
   const passed = await input.skip(content + padding);
   if (passed < content) throw brokenTar(`it ends inside of ${name}`);

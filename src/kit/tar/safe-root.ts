@@ -5,7 +5,7 @@
 import { chmodSync, closeSync, constants, mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 import { fsPath } from '../names.ts';
-import { O_PATH, descriptorPath, openFolder, openInRoot, setTimes } from '../system.ts';
+import { descriptorPath, O_PATH, openFolder, openInRoot, setTimes } from '../system.ts';
 import { joinPath, listFolder, lstat, lstatIfAny } from '../walk.ts';
 import { brokenTar } from './format.ts';
 
@@ -52,11 +52,13 @@ export function openSafeRoot(root: string): SafeRoot {
     try {
       return open(folder);
     } catch (error) {
-      if (errnoOf(error) === 'ENOTDIR' || errnoOf(error) === 'ELOOP') throw brokenTar(`${folder} is to hold files but is no folder`);
+      if (errnoOf(error) === 'ENOTDIR' || errnoOf(error) === 'ELOOP')
+        throw brokenTar(`${folder} is to hold files but is no folder`);
       if (errnoOf(error) !== 'ENOENT') throw error;
     }
     const host = at(folder);
-    if (lstatIfAny(host) !== undefined) throw brokenTar(`${folder} is to hold files but is a link to nowhere`);
+    if (lstatIfAny(host) !== undefined)
+      throw brokenTar(`${folder} is to hold files but is a link to nowhere`);
     mkdirSync(fsPath(host));
     chmodSync(fsPath(host), 0o755);
     // Whoever left the folder out of the archive gave it no time; that of now would differ on each run.
@@ -87,7 +89,8 @@ export function openSafeRoot(root: string): SafeRoot {
       const host = at(path);
       if (lstatIfAny(host)?.isDirectory()) {
         // Times noted below it are those of folders that are gone.
-        for (const known of times.keys()) if (known === path || known.startsWith(`${path}/`)) times.delete(known);
+        for (const known of times.keys())
+          if (known === path || known.startsWith(`${path}/`)) times.delete(known);
         forget();
       }
       removeTree(at(path));
@@ -116,16 +119,21 @@ export function openSafeRoot(root: string): SafeRoot {
 /** `a/b/c` → `a/b` and `c`. */
 export function splitPath(path: string): { folder: string; name: string } {
   const slash = path.lastIndexOf('/');
-  return slash === -1 ? { folder: '', name: path } : { folder: path.slice(0, slash), name: path.slice(slash + 1) };
+  return slash === -1
+    ? { folder: '', name: path }
+    : { folder: path.slice(0, slash), name: path.slice(slash + 1) };
 }
 
 /** Removes a host path with all below it, following no link; nothing there is fine. */
 export function removeTree(host: string): void {
   const stats = lstatIfAny(host);
   if (stats === undefined) return;
-  if (!stats.isDirectory()) return unlinkSync(fsPath(host));
-  for (const name of listFolder(host)) removeTree(joinPath(host, name));
-  rmdirSync(fsPath(host));
+  if (stats.isDirectory()) {
+    for (const name of listFolder(host)) removeTree(joinPath(host, name));
+    rmdirSync(fsPath(host));
+  } else {
+    unlinkSync(fsPath(host));
+  }
 }
 
 /**
@@ -133,6 +141,7 @@ export function removeTree(host: string): void {
  */
 export function memberPath(name: string): string {
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) throw brokenTar(`the member ${name} would lie outside of the folder it is unpacked into`);
+  if (parts.includes('..'))
+    throw brokenTar(`the member ${name} would lie outside of the folder it is unpacked into`);
   return parts.join('/');
 }

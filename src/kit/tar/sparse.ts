@@ -2,7 +2,7 @@
  * GNU tar's sparse files: the old header (type `S`), and PAX formats 0.0, 0.1 and 1.0. Each gives a list of extents
  * with data; the archive holds their bytes one after the other, all else of the file is a hole.
  */
-import { type Field, blockSize, brokenTar, readNumber } from './format.ts';
+import { blockSize, brokenTar, type Field, readNumber } from './format.ts';
 import type { TarInput } from './input.ts';
 import { decodeCount, type PaxRecord } from './pax.ts';
 
@@ -56,8 +56,12 @@ function slots(block: Buffer, start: number, count: number): Extent[] {
 }
 
 /** What PAX records say of a sparse file; undefined when it isn't one. Format 1.0 reads its map from the content. */
-export async function readPaxSparse(records: readonly PaxRecord[], input: TarInput): Promise<SparseFile | undefined> {
-  const all = (key: string) => records.filter(([name]) => name === `GNU.sparse.${key}`).map(([, value]) => value);
+export async function readPaxSparse(
+  records: readonly PaxRecord[],
+  input: TarInput,
+): Promise<SparseFile | undefined> {
+  const all = (key: string) =>
+    records.filter(([name]) => name === `GNU.sparse.${key}`).map(([, value]) => value);
   const last = (key: string) => all(key).at(-1);
   const name = last('name');
   const size = last('realsize') ?? last('size');
@@ -69,8 +73,16 @@ export async function readPaxSparse(records: readonly PaxRecord[], input: TarInp
     return checked({ ...facts, extents, mapBytes });
   }
   const map = last('map')?.toString('latin1').split(',').filter(Boolean);
-  const numbers = map ?? records.filter(([key]) => /^GNU\.sparse\.(offset|numbytes)$/.test(key)).map(([, value]) => value.toString('latin1'));
-  return checked({ ...facts, extents: pairs(numbers.map((text) => decodeCount(Buffer.from(text), 'sparse map'))), mapBytes: 0 });
+  const numbers =
+    map ??
+    records
+      .filter(([key]) => /^GNU\.sparse\.(offset|numbytes)$/.test(key))
+      .map(([, value]) => value.toString('latin1'));
+  return checked({
+    ...facts,
+    extents: pairs(numbers.map((text) => decodeCount(Buffer.from(text), 'sparse map'))),
+    mapBytes: 0,
+  });
 }
 
 /** Format 1.0: decimal numbers, one a line, the first their count; filled up to a whole block. */
@@ -81,11 +93,14 @@ async function readMap(input: TarInput): Promise<{ extents: Extent[]; mapBytes: 
     const lines = text.split('\n');
     const count = Number(lines[0]);
     if (lines.length > 1 && lines.length - 1 > 2 * count) {
-      const numbers = lines.slice(1, 1 + 2 * count).map((line) => decodeCount(Buffer.from(line), 'sparse map'));
+      const numbers = lines
+        .slice(1, 1 + 2 * count)
+        .map((line) => decodeCount(Buffer.from(line), 'sparse map'));
       return { extents: pairs(numbers), mapBytes };
     }
     const block = await input.read(blockSize);
-    if (block.length < blockSize || mapBytes > 64 * 1024 * 1024) throw brokenTar('it ends inside of a sparse map');
+    if (block.length < blockSize || mapBytes > 64 * 1024 * 1024)
+      throw brokenTar('it ends inside of a sparse map');
     text += block.toString('latin1').replaceAll('\0', '');
     mapBytes += blockSize;
   }

@@ -2,15 +2,26 @@
  * Unpacks archives into a folder of the host with all metadata, as root. Plain archives, and image layers: in those,
  * `.wh.NAME` hides NAME of the layers below, and `.wh..wh..opq` all that its folder had.
  */
-import { closeSync, constants, ftruncateSync, linkSync, lchownSync, chmodSync, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  ftruncateSync,
+  lchownSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs';
 import { errnoOf, outside } from '../errors.ts';
 import { encodeName, fsPath } from '../names.ts';
 import { makeNode, removeXattr, setTimes, setXattr } from '../system.ts';
 import { listFolder, lstatIfAny, treeXattrs } from '../walk.ts';
 import { brokenTar } from './format.ts';
-import { type TarInput, fileInput } from './input.ts';
-import { type ReadOptions, type TarMember, readTar } from './read.ts';
-import { type SafeRoot, memberPath, openSafeRoot, splitPath } from './safe-root.ts';
+import { fileInput, type TarInput } from './input.ts';
+import { type ReadOptions, readTar, type TarMember } from './read.ts';
+import { memberPath, openSafeRoot, type SafeRoot, splitPath } from './safe-root.ts';
 import { transfer } from './transfer.ts';
 
 export interface UnpackOptions extends ReadOptions {
@@ -114,18 +125,14 @@ function placeLink(safe: SafeRoot, path: string, member: TarMember): void {
   if (target === path) return;
   if (target === '' || path === '') throw brokenTar(`${member.name} is a hard link to the root folder`);
   safeRemove(safe, path);
-  const targetHost = safe.existing(target) ?? safe.at(target);
-  const stats = lstatIfAny(targetHost);
-  if (stats === undefined || stats.isDirectory()) throw brokenTar(`${path} is a hard link to ${target}, which is not there or a folder`);
-  if (splitPath(target).folder === splitPath(path).folder) return linkSync(fsPath(targetHost), fsPath(safe.at(path)));
-  // Two folders at once: the target is reached through a root of its own, so that neither closes the other's folder.
-  linkAcross(safe, target, path);
-}
-
-function linkAcross(safe: SafeRoot, target: string, path: string): void {
-  const root = safe.at('');
-  using other = openSafeRoot(root);
-  linkSync(fsPath(other.at(target)), fsPath(safe.at(path)));
+  // The target is reached through a root of its own, so that neither closes the other's folder.
+  using other = openSafeRoot(safe.at(''));
+  const from = other.at(target);
+  const stats = lstatIfAny(from);
+  if (stats === undefined || stats.isDirectory()) {
+    throw brokenTar(`${path} is a hard link to ${target}, which is not there or a folder`);
+  }
+  linkSync(fsPath(from), fsPath(safe.at(path)));
 }
 
 async function writeFile(host: string, member: TarMember): Promise<void> {
@@ -149,7 +156,11 @@ async function writeFile(host: string, member: TarMember): Promise<void> {
 }
 
 /** Chunks don't end where extents do. */
-async function writeChunks(fd: number, extents: readonly { offset: number; length: number }[], chunks: AsyncIterable<Buffer>): Promise<void> {
+async function writeChunks(
+  fd: number,
+  extents: readonly { offset: number; length: number }[],
+  chunks: AsyncIterable<Buffer>,
+): Promise<void> {
   let index = 0;
   let within = 0;
   for await (const chunk of chunks) {
@@ -157,7 +168,13 @@ async function writeChunks(fd: number, extents: readonly { offset: number; lengt
       while (within === extents[index]?.length) [index, within] = [index + 1, 0];
       const extent = extents[index];
       if (extent === undefined) throw brokenTar('a member holds more than its map says');
-      const count = writeSync(fd, chunk, at, Math.min(chunk.length - at, extent.length - within), extent.offset + within);
+      const count = writeSync(
+        fd,
+        chunk,
+        at,
+        Math.min(chunk.length - at, extent.length - within),
+        extent.offset + within,
+      );
       at += count;
       within += count;
     }
@@ -174,10 +191,14 @@ function setMetadata(member: TarMember, host: string): void {
       setXattr(host, name, value);
     } catch (error) {
       if (errnoOf(error) !== 'EOPNOTSUPP' && errnoOf(error) !== 'ENOTSUP') throw error;
-      throw outside('no-xattrs', `${member.name} has the attribute ${name}, which this file system can't keep.`, {
-        cause: error,
-        hint: 'Unpack on ext4, xfs or btrfs; a store belongs there too.',
-      });
+      throw outside(
+        'no-xattrs',
+        `${member.name} has the attribute ${name}, which this file system can't keep.`,
+        {
+          cause: error,
+          hint: 'Unpack on ext4, xfs or btrfs; a store belongs there too.',
+        },
+      );
     }
   }
 }

@@ -3,8 +3,16 @@
  * equal bytes: no user names, no times but the member's own.
  */
 import { encodeName, isEscaped } from '../names.ts';
-import { type Field, type MemberHeader, blockSize, checksums, fields, paddingOf, typeFlags } from './format.ts';
-import { type PaxRecord, encodePax, encodeTime, xattrKey } from './pax.ts';
+import {
+  blockSize,
+  checksums,
+  type Field,
+  fields,
+  type MemberHeader,
+  paddingOf,
+  typeFlags,
+} from './format.ts';
+import { encodePax, encodeTime, type PaxRecord, xattrKey } from './pax.ts';
 
 /** Two empty blocks end an archive. */
 export const endOfArchive: Buffer = Buffer.alloc(2 * blockSize);
@@ -23,7 +31,8 @@ export function encodeHeader(member: MemberHeader, align?: { position: number; t
   const records: PaxRecord[] = [];
   const text = (key: string, value: string) => records.push([key, Buffer.from(value)]);
 
-  if (isEscaped(member.name) || (member.link !== undefined && isEscaped(member.link))) text('hdrcharset', 'BINARY');
+  if (isEscaped(member.name) || (member.link !== undefined && isEscaped(member.link)))
+    text('hdrcharset', 'BINARY');
   if (split === undefined) records.push(['path', name]);
   if (link.length > 100 || !isAscii(link)) records.push(['linkpath', link]);
   if (member.size > maxOctal11) text('size', String(member.size));
@@ -36,7 +45,11 @@ export function encodeHeader(member: MemberHeader, align?: { position: number; t
   const header = ustar(member, split ?? { prefix: Buffer.alloc(0), name: name.subarray(0, 100) }, link);
   const extension = records.length > 0 ? paxMember(encodePax(records)) : Buffer.alloc(0);
   if (align === undefined) return Buffer.concat([extension, header]);
-  return Buffer.concat([filler(align.position + extension.length + header.length, align.to), extension, header]);
+  return Buffer.concat([
+    filler(align.position + extension.length + header.length, align.to),
+    extension,
+    header,
+  ]);
 }
 
 /** A PAX header with nothing but a comment, long enough that what comes `after` begins at a multiple of `to`. */
@@ -63,7 +76,11 @@ function paxMember(data: Buffer): Buffer {
   return Buffer.concat([header, data, Buffer.alloc(paddingOf(data.length))]);
 }
 
-function ustar(member: MemberHeader, { prefix, name }: { prefix: Buffer; name: Buffer }, link: Buffer): Buffer {
+function ustar(
+  member: MemberHeader,
+  { prefix, name }: { prefix: Buffer; name: Buffer },
+  link: Buffer,
+): Buffer {
   const header = emptyHeader();
   name.copy(header, fields.name[0]);
   prefix.copy(header, fields.prefix[0]);

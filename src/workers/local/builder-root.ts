@@ -84,7 +84,8 @@ const onDisk: readonly (readonly [string, number])[] = [
  * asks for a program of this name first: the one here shows the run's /sys, which is read-only, instead.
  */
 function replaceSysfsMount(rootfs: string): void {
-  const isFolder = (path: string) => lstatSync(rootfs + path, { throwIfNoEntry: false })?.isDirectory() === true;
+  const isFolder = (path: string) =>
+    lstatSync(rootfs + path, { throwIfNoEntry: false })?.isDirectory() === true;
   const folder = ['/sbin', '/usr/sbin', '/usr/bin'].find(isFolder);
   if (folder === undefined) return;
   writeFileSync(`${rootfs}${folder}/mount.sysfs`, '#!/bin/sh\nexec mount --bind /sys "$2"\n');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { outside } from '../../kit/errors.ts';
 import { bindMount, descriptorPath, openFolder, openInRoot, O_PATH, unmountBelow } from '../../kit/system.ts';
 import { closeSync, readlinkSync } from 'node:fs';
-import type { RunOp, SnapshotId } from '../../plan/index.ts';
+import type { RunOp, SnapshotId, StepId } from '../../plan/index.ts';
 import { newId } from '../../store/runs.ts';
 import type { Store } from '../../store/store.ts';
 import type { StepOutcome, StepTask } from '../worker.ts';
@@ -36,7 +36,7 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
       return { outcome: 'done', snapshot, durationMs };
     }
     if (result.outcome === 'cancelled') return { outcome: 'cancelled' };
-    const kept = keepWorkspace(place, workspace, task.base, op);
+    const kept = keepWorkspace(place, workspace, task.base, resolveSteps(op, task.snapshotOf));
     isDone = true;
     return { outcome: 'failed', failure: describeFailure(result, op), workspace: kept };
   } finally {
@@ -129,6 +129,20 @@ function inTree(root: string, path: string, what: string): string {
 export interface KeptWorkspace {
   base: SnapshotId | null;
   op: RunOp;
+}
+
+/** The operation with snapshots in place of steps, for a time when the plan is gone. */
+function resolveSteps(op: RunOp, snapshotOf: StepTask['snapshotOf']): RunOp {
+  const resolve = (step: StepId) => snapshotOf(step) as string as StepId;
+  const { root } = op;
+  return {
+    ...op,
+    mounts: op.mounts.map((mount) => (mount.type === 'step' ? { ...mount, step: resolve(mount.step) } : mount)),
+    root:
+      root.type === 'builder' && root.builder !== 'host'
+        ? { ...root, builder: { ...root.builder, step: resolve(root.builder.step) } }
+        : root,
+  };
 }
 
 /** Moves the workspace of a failed step out of the run; returns its name below kept/. */

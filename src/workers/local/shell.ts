@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { wrongUse } from '../../kit/errors.ts';
 import { lstatIfAny } from '../../kit/walk.ts';
 import type { RunOp, SnapshotId } from '../../plan/index.ts';
+import { findSnapshot } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
 import { runIn } from './execute-run.ts';
 import type { LocalWorker } from './index.ts';
@@ -78,7 +79,10 @@ function openKept(store: Store, { snapshots, run }: LocalWorker, name: string): 
     snapshots.driver.release(workspace);
     renameSync(dir, kept);
   };
-  return { op: JSON.parse(row.op) as RunOp, workspace, close };
+  const op = JSON.parse(row.op) as RunOp;
+  // Its inputs may have been pruned since.
+  const mounts = op.mounts.filter((mount) => mount.type !== 'step' || findSnapshot(store.db, mount.step as string as SnapshotId));
+  return { op: { ...op, mounts }, workspace, close };
 }
 
 const shells = ['bin/bash', 'usr/bin/bash', 'bin/sh', 'usr/bin/sh', 'bin/ash', 'busybox'];

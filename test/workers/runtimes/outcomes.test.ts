@@ -99,7 +99,7 @@ describe('limits', () => {
   });
 
   test('usage is told', async () => {
-    const { result } = await box.sh('head -c 20m /dev/zero | sort > /dev/null');
+    const { result } = await box.sh('yes abc | head -c 4m | sort > /dev/null');
     expect(result.usage.peakMemoryBytes).toBeGreaterThan(20 * mib);
     expect(result.usage.cpuMs).toBeGreaterThan(1);
     expect(result.usage.wallMs).toBeGreaterThan(5);
@@ -192,6 +192,29 @@ describe('output', () => {
   test('input is empty', async () => {
     expect((await box.sh('wc -c')).stdout.trim()).toBe('0');
   });
+});
+
+test('many at once do not disturb each other', async () => {
+  const boxes = Array.from({ length: 8 }, makeBox);
+  try {
+    const runs = await Promise.all(
+      boxes.map((each, index) =>
+        each.sh(
+          `echo ${index}; ${index % 2 ? 'yes abc | head -c 4m | sort > /dev/null; ' : ''}exit ${index}`,
+          {
+            limits: { memoryBytes: index % 2 ? 16 * mib : 256 * mib },
+          },
+        ),
+      ),
+    );
+    for (const [index, { result, stdout }] of runs.entries()) {
+      expect(stdout).toBe(`${index}\n`);
+      if (index % 2) expect(result.outcome).toBe('out-of-memory');
+      else expect(result).toMatchObject({ outcome: 'exit', exitCode: index });
+    }
+  } finally {
+    for (const each of boxes) each[Symbol.dispose]();
+  }
 });
 
 test('a run of `true` is quick', async () => {

@@ -6,9 +6,10 @@ import { basename, join, posix } from 'node:path';
 import { realpathSync } from 'node:fs';
 import { type Digest, canonicalJson, sha256 } from '../../../kit/digest.ts';
 import { wrongUse } from '../../../kit/errors.ts';
-import type { Copy, SnapshotId } from '../../../plan/index.ts';
+import type { Copy, InlineFile, SnapshotId } from '../../../plan/index.ts';
 import type { Store } from '../../../store/store.ts';
 import type { ContentFacts, SnapshotOf } from '../../worker.ts';
+import { rememberInline, rememberListing } from './manifests.ts';
 import { type Scan, scanFolder, scanTree } from './scan.ts';
 import { type CopyInput, keepsOwners } from './targets.ts';
 
@@ -20,9 +21,12 @@ export interface Contents {
 /** `viewOf` gives a host folder that shows a snapshot. */
 export function openContents(store: Store, viewOf: (id: SnapshotId) => string): Contents {
   const scans = new Map<string, Scan>();
-  const scanned = (name: string, make: () => Scan): Scan => {
-    const scan = scans.get(name) ?? make();
+  const scanned = (name: string, path: string, make: () => Scan): Scan => {
+    const known = scans.get(name);
+    if (known) return known;
+    const scan = make();
     scans.set(name, scan);
+    if (!scan.isKnown) rememberListing(store.db, scan.digest, path, scan.listing);
     return scan;
   };
 
@@ -32,7 +36,7 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
     if (relative === '..' || relative.startsWith('../') || relative.startsWith('/')) throw leaves(path, root);
     checkInside(root, relative, path);
     const ignore = copy.from.ignore ?? [];
-    const scan = scanned(JSON.stringify([root, relative, ignore, keepsOwners(copy)]), () =>
+    const scan = scanned(JSON.stringify([root, relative, ignore, keepsOwners(copy)]), path, () =>
       scanFolder(store.db, { root, path: relative, ignore, keepsOwner: keepsOwners(copy) }),
     );
     return { host: join(root, relative), name: basename(relative || root), scan };
@@ -41,7 +45,7 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
   const fromSnapshot = (id: SnapshotId, path: string) => {
     const root = viewOf(id);
     const relative = posix.resolve('/', path).slice(1);
-    const scan = scanned(`${id}\0${relative}`, () => scanTree({ root, path: relative, keepsOwner: true }));
+    const scan = scanned(`${id}\0${relative}`, path, () => scanTree({ root, path: relative, keepsOwner: true }));
     return { host: join(root, relative), name: basename(relative), scan };
   };
 
@@ -59,7 +63,7 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
   return {
     facts(copy, snapshotOf) {
       const { from } = copy;
-      if (from.type === 'inline') return inlineFacts(copy);
+      if (from.type === 'inline') return inlineFacts(store, from.files);
       return Object.fromEntries(
         copy.paths.map((path) => [
           path,
@@ -84,9 +88,14 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
   };
 }
 
-function inlineFacts(copy: Copy): ContentFacts {
-  const files = copy.from.type === 'inline' ? copy.from.files : [];
-  return Object.fromEntries(files.map((file) => [file.path, sha256(canonicalJson([file.mode, file.data]))]));
+function inlineFacts(store: Store, files: readonly InlineFile[]): ContentFacts {
+  return Object.fromEntries(
+    files.map((file) => {
+      const digest = sha256(canonicalJson([file.mode, file.data]));
+      rememberInline(store.db, digest, file);
+      return [file.path, digest];
+    }),
+  );
 }
 
 /** A symlink on the way to a source must not lead out of its folder. */

@@ -13,7 +13,6 @@ import type { Snapshots } from '../snapshots/registry.ts';
 import type { StepTask } from '../../worker.ts';
 import { applyAll, applyDifference } from './apply.ts';
 import type { Contents } from './content.ts';
-import { rememberManifests } from './manifests.ts';
 import { type Difference, type Target, type TargetList, compareTargets, listTargets } from './targets.ts';
 
 /** A difference of more than this part of all targets is not worth stacking: the copy is made anew. */
@@ -44,7 +43,6 @@ export function executeCopy(store: Store, snapshots: Snapshots, contents: Conten
     });
   });
   if (!last) rememberResult(store, slot, snapshot, list);
-  for (const copy of op.copies) rememberManifests(store, contents, copy, task.snapshotOf);
   return snapshot;
 }
 
@@ -67,11 +65,11 @@ function isFolder(host: string | undefined): boolean {
   return stats !== undefined && typeOf(stats) === 'directory';
 }
 
-/** All that decides the result but the content: on the same parent, the same copies. */
+/** All that decides the result but the content, wherever that is: on the same parent, the same copies. */
 function slotOf(op: CopyOp, task: StepTask): string {
   const copies = op.copies.map(({ from, ...rest }) => ({
     ...rest,
-    from: from.type === 'folder' ? from : from.type === 'step' ? task.step.stage : from.files.map((file) => file.path),
+    from: from.type,
   }));
   return sha256(canonicalJson([task.base ?? null, copies]));
 }

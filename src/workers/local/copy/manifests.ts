@@ -1,28 +1,28 @@
-/** Keeps what a copy took, entry by entry, so that `explain` can name the file or the setting that changed. */
+/** Keeps what a copy takes, entry by entry, so that a reader can be told which file or setting changed. */
 import { constants, deflateSync } from 'node:zlib';
 import { sha256 } from '../../../kit/digest.ts';
-import type { Store } from '../../../store/store.ts';
-import type { StepTask } from '../../worker.ts';
-import type { Contents } from './content.ts';
-import type { Copy, InlineFile } from '../../../plan/index.ts';
+import type { InlineFile } from '../../../plan/index.ts';
+import type { Database } from '../../../store/database.ts';
 import type { Listed } from './listing.ts';
 
 /** Entries of one copied path: path → type, mode and content in short. */
 type Manifest = Record<string, string>;
 
-export function rememberManifests(store: Store, contents: Contents, copy: Copy, snapshotOf: StepTask['snapshotOf']): void {
-  const insert = store.db.prepare('INSERT OR IGNORE INTO manifests (digest, data, last_used_ms) VALUES (?, ?, ?)');
-  const has = store.db.prepare('SELECT 1 FROM manifests WHERE digest = ?');
-  const facts = contents.facts(copy, snapshotOf);
-  const input = contents.input(copy, snapshotOf);
-  for (const [index, [path, digest]] of Object.entries(facts).entries()) {
-    if (has.get(digest) !== undefined) continue;
-    const manifest =
-      copy.from.type === 'inline'
-        ? settingsManifest(copy.from.files.find((file) => file.path === path) as InlineFile)
-        : listingManifest(input.sources[index]?.listing ?? [], path);
-    if (manifest) insert.run(digest, deflateSync(JSON.stringify(manifest), { level: constants.Z_BEST_SPEED }), Date.now());
-  }
+/** Remembers a listing of `path` of a copy by the digest of its content. */
+export function rememberListing(db: Database, digest: string, path: string, listing: () => readonly Listed[]): void {
+  remember(db, digest, () => listingManifest(listing(), path));
+}
+
+export function rememberInline(db: Database, digest: string, file: InlineFile): void {
+  remember(db, digest, () => settingsManifest(file));
+}
+
+function remember(db: Database, digest: string, make: () => Manifest | undefined): void {
+  if (db.prepare('SELECT 1 FROM manifests WHERE digest = ?').get(digest) !== undefined) return;
+  const manifest = make();
+  if (manifest === undefined) return;
+  const data = deflateSync(JSON.stringify(manifest), { level: constants.Z_BEST_SPEED });
+  db.prepare('INSERT OR IGNORE INTO manifests (digest, data, last_used_ms) VALUES (?, ?, ?)').run(digest, data, Date.now());
 }
 
 function listingManifest(listing: readonly Listed[], path: string): Manifest {

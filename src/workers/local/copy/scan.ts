@@ -32,6 +32,8 @@ export interface ScanRequest {
 
 export interface Scan {
   digest: Digest;
+  /** Nothing changed since an earlier scan: its listing is kept already. */
+  isKnown: boolean;
   /** Sorted by folder: each folder right before its content. Read only when needed. */
   listing(): readonly Listed[];
 }
@@ -56,7 +58,7 @@ export function scanFolder(db: Database, request: ScanRequest): Scan {
   };
   if (row?.fingerprint === fingerprint) {
     let lazy: Listed[] | undefined;
-    return { digest: row.digest, listing: () => (lazy ??= remembered()) };
+    return { digest: row.digest, isKnown: true, listing: () => (lazy ??= remembered()) };
   }
   const listing = listEntries(request, seen, row ? remembered() : [], startNs);
   const digest = contentDigest(listing, request.keepsOwner);
@@ -69,13 +71,13 @@ export function scanFolder(db: Database, request: ScanRequest): Scan {
     Buffer.from(JSON.stringify(listing)),
     Date.now(),
   );
-  return { digest, listing: () => listing };
+  return { digest, isKnown: false, listing: () => listing };
 }
 
 /** Scans a tree that can't change (a snapshot's view): nothing is remembered here. */
 export function scanTree(request: ScanRequest): Scan {
   const listing = listEntries(request, walkFolder(request), [], undefined);
-  return { digest: contentDigest(listing, request.keepsOwner), listing: () => listing };
+  return { digest: contentDigest(listing, request.keepsOwner), isKnown: false, listing: () => listing };
 }
 
 function walkFolder(request: ScanRequest): Seen[] {

@@ -22,7 +22,8 @@ export function startFailure(
     return { kind: 'out-of-memory', ...(needed === undefined ? {} : { neededBytes: Number(needed) }) };
   }
   const program = argv[0] ?? '';
-  if (/executable file .* not found/.test(said)) return { kind: 'not-found', message: execMessage(program, said) };
+  if (/executable file .* not found/.test(said))
+    return { kind: 'not-found', message: execMessage(program, said) };
   const exec = said.match(/exec:? "?(.*?)"?: (.*)$/s);
   if (exec) return { kind: 'not-found', message: execMessage(program, exec[2] ?? '') };
   const folder = said.match(

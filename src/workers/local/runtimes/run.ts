@@ -35,11 +35,17 @@ export async function runWith(runtime: string, request: RunRequest): Promise<Run
     if (request.security === 'builder') guard(request.id);
     return await execute(request, runtime);
   } finally {
-    nat?.close();
-    undoMountpoints();
-    await removeCgroup(request.id);
+    try {
+      nat?.close();
+      undoMountpoints();
+    } finally {
+      await removeCgroup(request.id);
+    }
   }
 }
+
+/** Node's timers fire at once beyond this: 24 days. */
+const maxTimerMs = 2 ** 31 - 1;
 
 /** Starts the runtime, waits for the first of: its end, the time-out, a cancellation. */
 async function execute(request: RunRequest, runtime: string): Promise<RunResult> {
@@ -61,7 +67,8 @@ async function execute(request: RunRequest, runtime: string): Promise<RunResult>
   request.signal?.addEventListener('abort', onAbort, { once: true });
   if (request.signal?.aborted) onAbort();
   const { timeoutMs } = request;
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => stop('timeout'), timeoutMs);
+  const timer =
+    timeoutMs === undefined ? undefined : setTimeout(() => stop('timeout'), Math.min(timeoutMs, maxTimerMs));
   const { exitCode } = await ended;
   clearTimeout(timer);
   request.signal?.removeEventListener('abort', onAbort);
@@ -83,8 +90,10 @@ async function execute(request: RunRequest, runtime: string): Promise<RunResult>
   return { ...outcomeOf(exitCode), usage };
 }
 
-function outOfMemory(request: RunRequest, peakBytes = 0): RunOutcome {
-  return { outcome: 'out-of-memory', limitBytes: request.limits.memoryBytes ?? totalmem(), peakBytes };
+function outOfMemory(request: RunRequest, peakBytes?: number): RunOutcome {
+  const limitBytes = request.limits.memoryBytes ?? totalmem();
+  // Kernels before 5.19 don't tell the peak on version 2; a kill means that the limit was reached.
+  return { outcome: 'out-of-memory', limitBytes, peakBytes: peakBytes ?? limitBytes };
 }
 
 /** Runtimes and shells tell a death by signal as 128 and its number. */
