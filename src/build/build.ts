@@ -1,15 +1,15 @@
 /** Builds a plan: keys, what is missing, its record; and says in the end what ran and what was reused. */
 import type { Digest } from '../kit/digest.ts';
 import type { BuildEvent, EventSink, Plan, SnapshotId, Step, StepFailure, StepId } from '../plan/index.ts';
-import { type InputFacts, type StepRecord, inputsOfKey, recordBuild } from '../store/builds.ts';
+import { type InputFacts, inputsOfKey, recordBuild, type StepRecord } from '../store/builds.ts';
 import { newId, withLock } from '../store/runs.ts';
 import { touchSnapshots } from '../store/snapshots.ts';
 import type { Store } from '../store/store.ts';
 import type { StepTask, Worker } from '../workers/worker.ts';
 import { type BuildInTime, changesSince, reasonOf } from './changes.ts';
-import { type KeyedStep, identifySources } from './keys.ts';
+import { identifySources, type KeyedStep } from './keys.ts';
 import { openLogs } from './logs.ts';
-import { type Schedule, type StepReport, runSchedule } from './scheduler.ts';
+import { runSchedule, type Schedule, type StepReport } from './scheduler.ts';
 
 export interface PlanBuildRequest {
   store: Store;
@@ -48,7 +48,10 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
   announce(plan, buildId, onEvent);
 
   const reasonFor = ({ step, facts }: KeyedStep, keyed: ReadonlyMap<StepId, KeyedStep>) =>
-    reasonOf(changesSince(inTime(request, startedMs, slots, keyed), slots.get(step.id) as string, facts), step.noCache ?? false);
+    reasonOf(
+      changesSince(inTime(request, startedMs, slots, keyed), slots.get(step.id) as string, facts),
+      step.noCache ?? false,
+    );
   let schedule: Schedule = { reports: new Map(), result: undefined, outcome: 'failed' };
   let concluded: { digest?: Digest; tags: readonly string[] } = { tags: [] };
   try {
@@ -67,7 +70,8 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
       tailOf: logs.tailOf,
       holdsResult: request.holdsResult,
     });
-    if (schedule.result !== undefined && request.conclude) concluded = await request.conclude(schedule.result);
+    if (schedule.result !== undefined && request.conclude)
+      concluded = await request.conclude(schedule.result);
   } catch (error) {
     if (!signal.aborted) {
       schedule = { ...schedule, outcome: 'failed' };
@@ -76,8 +80,18 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
     schedule = { ...schedule, outcome: 'interrupted' };
   } finally {
     const steps = plan.steps.flatMap((step) => stepRecord(store, step, slots, schedule.reports.get(step.id)));
-    recordBuild(store, { id: buildId, buildFile, startedMs, endedMs: Date.now(), outcome: schedule.outcome, steps });
-    touchSnapshots(store.db, [...schedule.reports.values()].flatMap(({ snapshot }) => snapshot ?? []));
+    recordBuild(store, {
+      id: buildId,
+      buildFile,
+      startedMs,
+      endedMs: Date.now(),
+      outcome: schedule.outcome,
+      steps,
+    });
+    touchSnapshots(
+      store.db,
+      [...schedule.reports.values()].flatMap(({ snapshot }) => snapshot ?? []),
+    );
     const totals = totalsOf(schedule);
     onEvent({
       type: 'build-done',
@@ -116,7 +130,12 @@ function isTrouble(event: BuildEvent, plan: Plan): boolean {
 
 function announce(plan: Plan, buildId: string, onEvent: EventSink): void {
   const at = Date.now();
-  onEvent({ type: 'build-started', at, buildId, steps: plan.steps.filter(({ internal }) => !internal).length });
+  onEvent({
+    type: 'build-started',
+    at,
+    buildId,
+    steps: plan.steps.filter(({ internal }) => !internal).length,
+  });
   for (const { id, stage, title, internal } of plan.steps) {
     onEvent({ type: 'step-planned', at, step: id, stage, title, internal: internal ?? false });
   }
@@ -135,16 +154,38 @@ export function slotsOf(plan: Plan): Map<StepId, string> {
   );
 }
 
-function stepRecord(store: Store, step: Step, slots: Map<StepId, string>, report: StepReport | undefined): StepRecord[] {
+function stepRecord(
+  store: Store,
+  step: Step,
+  slots: Map<StepId, string>,
+  report: StepReport | undefined,
+): StepRecord[] {
   if (report === undefined) return [];
   const { keyed, state, reason, durationMs, snapshot, workspace } = report;
   const { id, stage, title, internal } = step;
   // Found by its definition: the facts of its content are those of the time when it ran.
   const key = keyed.hit?.canonical ?? keyed.key;
   const inputs: InputFacts =
-    (state === 'reused' && keyed.alias !== undefined && key !== undefined ? inputsOfKey(store, key) : undefined) ?? keyed.facts;
+    (state === 'reused' && keyed.alias !== undefined && key !== undefined
+      ? inputsOfKey(store, key)
+      : undefined) ?? keyed.facts;
   const slot = slots.get(id) as string;
-  return [{ step: id, stage, title, internal: internal ?? false, slot, key, state, reason, inputs, durationMs, snapshot, workspace }];
+  return [
+    {
+      step: id,
+      stage,
+      title,
+      internal: internal ?? false,
+      slot,
+      key,
+      state,
+      reason,
+      inputs,
+      durationMs,
+      snapshot,
+      workspace,
+    },
+  ];
 }
 
 function totalsOf({ reports }: Schedule): { ran: number; reused: number; savedMs: number } {

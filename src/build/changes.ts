@@ -68,12 +68,16 @@ function fileChanges(store: Store, { name, before, after }: FactChange): FileCha
 /** Path → type, mode and digest, as it was when a copy took it. */
 function readManifest(store: Store, digest: string | undefined): Record<string, string> | undefined {
   if (!digest?.startsWith('sha256:')) return undefined;
-  const row = store.db.prepare('SELECT data FROM manifests WHERE digest = ?').get(digest) as { data: Uint8Array } | undefined;
+  const row = store.db.prepare('SELECT data FROM manifests WHERE digest = ?').get(digest) as
+    | { data: Uint8Array }
+    | undefined;
   return row && (JSON.parse(inflateSync(row.data).toString()) as Record<string, string>);
 }
 
 function copiedTo(name: string): { dest: string; path: string } | undefined {
-  return /^copy \d+ to (?<dest>.*?): (?<path>.*)$/.exec(name)?.groups as { dest: string; path: string } | undefined;
+  return /^copy \d+ to (?<dest>.*?): (?<path>.*)$/.exec(name)?.groups as
+    | { dest: string; path: string }
+    | undefined;
 }
 
 /** A few words for progress: why a step runs now. `changes` undefined: it was never built. */

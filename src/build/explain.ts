@@ -1,8 +1,8 @@
 /** Why a step ran in the last build that has it, down to the file or setting that changed. */
 import { wrongUse } from '../kit/errors.ts';
-import { type StepRecord, listBuilds, stepsOf } from '../store/builds.ts';
+import { listBuilds, type StepRecord, stepsOf } from '../store/builds.ts';
 import type { Store } from '../store/store.ts';
-import { type FactChange, changesSince } from './changes.ts';
+import { changesSince, type FactChange } from './changes.ts';
 
 export interface ExplainResult {
   step: Pick<StepRecord, 'step' | 'stage' | 'title' | 'key' | 'state'> & { durationMs?: number };
@@ -20,7 +20,10 @@ export function explain(store: Store, name: string): ExplainResult {
     if (record === undefined) continue;
     const { step, stage, title, key, state, reason, durationMs } = record;
     const inputStep = (wanted: string) => steps.find((other) => other.internal && other.key === wanted);
-    const changes = state === 'reused' ? [] : (changesSince({ store, ...build, inputStep }, record.slot, record.inputs) ?? []);
+    const changes =
+      state === 'reused'
+        ? []
+        : (changesSince({ store, ...build, inputStep }, record.slot, record.inputs) ?? []);
     return {
       step: { step, stage, title, key, state, ...(durationMs !== undefined && { durationMs }) },
       build: { id: build.id, buildFile: build.buildFile, startedMs: build.startedMs },
@@ -36,7 +39,11 @@ export function explain(store: Store, name: string): ExplainResult {
 /** A step that ran, if several have the name: the reader asks why it ran. */
 function findStep(steps: readonly StepRecord[], name: string): StepRecord | undefined {
   const named = steps.filter(
-    (step) => step.step === name || step.stage === name || step.title === name || (name.length >= 6 && step.key?.startsWith(name)),
+    (step) =>
+      step.step === name ||
+      step.stage === name ||
+      step.title === name ||
+      (name.length >= 6 && step.key?.startsWith(name)),
   );
   const shown = named.filter((step) => !step.internal);
   return shown.find((step) => step.state !== 'reused') ?? shown[0] ?? named[0];

@@ -16,7 +16,11 @@ export function keyOf(facts: InputFacts): StepKey {
 
 /** What holds for every kind of step. `platform`: results differ by machine. */
 function commonFacts(kind: string, base: StepKey | undefined): Record<string, string> {
-  const facts: Record<string, string> = { format: keyFormat, kind, platform: `${process.platform}/${process.arch}` };
+  const facts: Record<string, string> = {
+    format: keyFormat,
+    kind,
+    platform: `${process.platform}/${process.arch}`,
+  };
   if (base !== undefined) facts['parent'] = base;
   return facts;
 }
@@ -29,7 +33,11 @@ export function sourceFacts({ source }: SourceOp, identity: Readonly<Record<stri
 }
 
 /** `contents[i]`: what the i-th copy takes; for a definition key, the key of the step that it takes it from. */
-export function copyFacts(op: CopyOp, base: StepKey | undefined, contents: readonly (ContentFacts | StepKey)[]): InputFacts {
+export function copyFacts(
+  op: CopyOp,
+  base: StepKey | undefined,
+  contents: readonly (ContentFacts | StepKey)[],
+): InputFacts {
   const facts = commonFacts('copy', base);
   for (const [index, copy] of op.copies.entries()) {
     const content = contents[index] as ContentFacts | StepKey;
@@ -53,7 +61,10 @@ export function runFacts(
   facts['command'] = JSON.stringify(op.argv);
   facts['working folder'] = op.cwd;
   facts['user'] = op.user;
-  facts['root folder'] = canonicalJson({ ...op.root, builder: builder ?? (op.root.type === 'builder' ? 'host' : '') });
+  facts['root folder'] = canonicalJson({
+    ...op.root,
+    builder: builder ?? (op.root.type === 'builder' ? 'host' : ''),
+  });
   // What a command may do and reach decides what it does.
   facts['network'] = op.network;
   facts['confinement'] = `${op.security}${op.noNewPrivileges ? ', no new privileges' : ''}`;

@@ -1,4 +1,4 @@
-export { type PlanBuildRequest, type PlanBuildResult, buildPlan } from './build.ts';
+export { buildPlan, type PlanBuildRequest, type PlanBuildResult } from './build.ts';
 export type { FactChange, FileChange } from './changes.ts';
 export { type ExplainResult, explain } from './explain.ts';
 export { logPath } from './logs.ts';

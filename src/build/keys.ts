@@ -22,8 +22,12 @@ export interface KeyedStep {
 export type Identities = ReadonlyMap<StepId, Readonly<Record<string, string>>>;
 
 export async function identifySources(plan: Plan, worker: Worker): Promise<Identities> {
-  const sources = plan.steps.flatMap(({ id, op }) => (op.type === 'source' ? [{ id, source: op.source }] : []));
-  return new Map(await Promise.all(sources.map(async ({ id, source }) => [id, await worker.identify(source)] as const)));
+  const sources = plan.steps.flatMap(({ id, op }) =>
+    op.type === 'source' ? [{ id, source: op.source }] : [],
+  );
+  return new Map(
+    await Promise.all(sources.map(async ({ id, source }) => [id, await worker.identify(source)] as const)),
+  );
 }
 
 /**
@@ -52,7 +56,9 @@ export function keyStep(
           op,
           base,
           op.mounts.map((mount) => (mount.type === 'step' ? keys.get(mount.step) : undefined)),
-          op.root.type === 'builder' && op.root.builder !== 'host' ? keys.get(op.root.builder.step) : undefined,
+          op.root.type === 'builder' && op.root.builder !== 'host'
+            ? keys.get(op.root.builder.step)
+            : undefined,
         );
   const key = keyOf(facts);
   return { step, key, alias: undefined, facts, hit: find(key) };
@@ -80,9 +86,14 @@ function keyCopy(
     alias = keyOf(facts);
     const hit = find(alias);
     if (hit) return { step, key: hit.canonical, alias, facts, hit };
-    if (referencedSteps(step).some((id) => !results.has(id))) return { step, key: undefined, alias, facts, hit: undefined };
+    if (referencedSteps(step).some((id) => !results.has(id)))
+      return { step, key: undefined, alias, facts, hit: undefined };
   }
-  const facts = copyFacts(op, base, op.copies.map((copy) => worker.contentOf(copy, (id) => results.get(id) as SnapshotId)));
+  const facts = copyFacts(
+    op,
+    base,
+    op.copies.map((copy) => worker.contentOf(copy, (id) => results.get(id) as SnapshotId)),
+  );
   const key = keyOf(facts);
   return { step, key, alias, facts, hit: find(key) };
 }

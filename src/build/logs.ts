@@ -26,7 +26,12 @@ export function openLogs(store: Store, buildId: string): BuildLogs {
     let file = files.get(step);
     if (file === undefined) {
       mkdirSync(join(store.dir, 'logs', buildId), { recursive: true });
-      file = { fd: openSync(logPath(store, buildId, step), 'a', 0o600), startedMs: at, bytes: 0, atLineStart: true };
+      file = {
+        fd: openSync(logPath(store, buildId, step), 'a', 0o600),
+        startedMs: at,
+        bytes: 0,
+        atLineStart: true,
+      };
       files.set(step, file);
     }
     if (file.bytes > largestLogBytes) return;

@@ -17,15 +17,25 @@ export interface PlanRow {
   reason: string;
 }
 
-export async function reportPlan(store: Store, worker: Worker, plan: Plan, buildFile: string): Promise<PlanRow[]> {
+export async function reportPlan(
+  store: Store,
+  worker: Worker,
+  plan: Plan,
+  buildFile: string,
+): Promise<PlanRow[]> {
   const slots = slotsOf(plan);
   const keyed = keyPlan(plan, worker, await identifySources(plan, worker));
   return [...keyed.values()].map(({ step, key, hit, facts }) => {
     const { id, stage, title, internal = false } = step;
     const row = { id, stage, title, internal, key };
     if (hit) return { ...row, state: 'hit', reason: 'nothing changed' };
-    if (key === undefined) return { ...row, state: 'unknown', reason: 'depends on what a step before it gives' };
-    const changes = changesSince(inTime({ store, buildFile }, Date.now() + 1, slots, keyed), slots.get(id) as string, facts);
+    if (key === undefined)
+      return { ...row, state: 'unknown', reason: 'depends on what a step before it gives' };
+    const changes = changesSince(
+      inTime({ store, buildFile }, Date.now() + 1, slots, keyed),
+      slots.get(id) as string,
+      facts,
+    );
     return { ...row, state: 'miss', reason: reasonOf(changes, step.noCache ?? false) };
   });
 }

@@ -138,11 +138,16 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
       limits: request.limits,
       timeoutMs: request.timeoutMs,
       signal,
-      onOutput: (stream, text) => onEvent({ type: 'step-output', at: Date.now(), step: step.id, stream, text }),
+      onOutput: (stream, text) =>
+        onEvent({ type: 'step-output', at: Date.now(), step: step.id, stream, text }),
     });
   };
 
-  const conclude = (keyed: KeyedStep & { key: StepKey }, reason: string, outcome: StepOutcome): SnapshotId => {
+  const conclude = (
+    keyed: KeyedStep & { key: StepKey },
+    reason: string,
+    outcome: StepOutcome,
+  ): SnapshotId => {
     const { step, key } = keyed;
     if (outcome.outcome === 'cancelled') throw cancel(keyed, 'it was stopped');
     if (outcome.outcome === 'failed') {

@@ -1,8 +1,9 @@
 /** What is said when a build has ended: the step that failed and why, or what was done and saved. */
+import { shortName } from '../images/references.ts';
 import type { BuildDone, StepFailure } from '../plan/index.ts';
 import { formatLocation } from './errors.ts';
 import type { Colors } from './io.ts';
-import { cleanLine, cut, formatBytes, formatDuration, plural } from './text.ts';
+import { cleanLine, cut, formatBytes, formatDuration } from './text.ts';
 
 export interface FailedStep {
   id: string;
@@ -59,12 +60,12 @@ function outcomeOf(failure: StepFailure): string {
 
 /** One line that ends a build. */
 export function formatSummary(done: BuildDone, colors: Colors): string {
-  const took = formatDuration(done.durationMs);
+  const took = done.durationMs < 100 ? `${Math.round(done.durationMs)} ms` : formatDuration(done.durationMs);
   const saved = done.reused > 0 && done.savedMs >= 50 ? ` (${formatDuration(done.savedMs)} saved)` : '';
   const counts = `${done.ran} ran, ${done.reused} reused${saved}`;
   switch (done.outcome) {
     case 'done': {
-      const tags = done.tags.length > 0 ? ` ${done.tags.map(shortTag).join(', ')}` : '';
+      const tags = done.tags.length > 0 ? ` ${done.tags.map(shortName).join(', ')}` : '';
       return `${colors.green(colors.bold('built'))}${tags} in ${took}: ${counts}\n`;
     }
     case 'failed':
@@ -72,14 +73,4 @@ export function formatSummary(done: BuildDone, colors: Colors): string {
     case 'interrupted':
       return `${colors.yellow(colors.bold('interrupted'))} after ${took}: ${counts}, and the last good snapshots are kept\n`;
   }
-}
-
-/** A tag as people type it: `docker.io/library/hello:latest` is `hello:latest`. */
-export function shortTag(tag: string): string {
-  return tag.replace(/^docker\.io\/(library\/)?/, '');
-}
-
-/** `3 images`, or `nothing`. */
-export function countOrNothing(count: number, noun: string): string {
-  return count === 0 ? 'nothing' : plural(count, noun);
 }

@@ -1,6 +1,7 @@
 /** Values of flags: each function takes what a person typed and gives the value, or a clear error (exit code 2). */
 
 import { nearest } from '../frontends/suggest.ts';
+import { hostPlatform } from '../images/sources/platform.ts';
 import { wrongUse } from '../kit/errors.ts';
 import type { Network, Platform } from '../plan/index.ts';
 
@@ -80,29 +81,19 @@ export function parsePairs(flag: string, texts: readonly string[]): Record<strin
   return pairs;
 }
 
-const architectures: Record<string, string> = {
-  x64: 'amd64',
+/** Other names that people have for architectures. */
+const aliases: Partial<Record<string, string>> = {
   x86_64: 'amd64',
-  amd64: 'amd64',
-  arm64: 'arm64',
+  'x86-64': 'amd64',
   aarch64: 'arm64',
-  arm: 'arm',
-  ia32: '386',
-  ppc64: 'ppc64le',
-  s390x: 's390x',
-  riscv64: 'riscv64',
+  i386: '386',
 };
-
-/** This machine, in OCI's words. */
-export function nativePlatform(): Platform {
-  return { os: 'linux', architecture: architectures[process.arch] ?? process.arch };
-}
 
 /** Checks that a platform is this machine's own: the only one that can be built here. */
 export function parsePlatform(flag: string, text: string): Platform {
-  const native = nativePlatform();
+  const native = hostPlatform();
   const [os = '', architecture = '', variant] = text.toLowerCase().split('/');
-  const isNative = os === 'linux' && (architectures[architecture] ?? architecture) === native.architecture;
+  const isNative = os === 'linux' && (aliases[architecture] ?? architecture) === native.architecture;
   if (!isNative || (variant !== undefined && !(native.architecture === 'arm64' && variant === 'v8'))) {
     throw wrongUse(
       'foreign-platform',

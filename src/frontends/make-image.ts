@@ -13,7 +13,7 @@ import type { Digest } from '../kit/digest.ts';
 import type { ImageConfig, Plan, SnapshotId } from '../plan/index.ts';
 import { lineageOf } from '../store/snapshots.ts';
 import type { LocalWorker } from '../workers/local/index.ts';
-import type { BuildRequest } from './project.ts';
+import type { BuildRequest } from './build-request.ts';
 
 export interface MadeImage {
   imageId: string;

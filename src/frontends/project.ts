@@ -2,53 +2,12 @@
 import { join } from 'node:path';
 import { buildPlan, type PlanBuildResult, type PlanRow, reportPlan } from '../build/index.ts';
 import type { Digest } from '../kit/digest.ts';
-import type { EventSink, Network, Plan, Step, StepFailure } from '../plan/index.ts';
-import type { Store } from '../store/store.ts';
-import type { Limits, LocalWorker } from '../workers/local/index.ts';
+import type { Network, Plan } from '../plan/index.ts';
+import type { LocalWorker } from '../workers/local/index.ts';
 import { createLocalWorker, hostIdentity } from '../workers/local/index.ts';
+import type { BuildRequest, BuildResult, ProjectRequest } from './build-request.ts';
 import { loadPlan } from './index.ts';
 import type { PlanRequest, SnapshotFiles } from './request.ts';
-
-/** What a build file and its settings are. */
-export interface ProjectRequest {
-  store: Store;
-  /** The build file, absolute. */
-  path: string;
-  settingsFile?: string;
-  set: Readonly<Record<string, string>>;
-  target?: string;
-  noCache?: boolean;
-  noCacheFilter?: readonly string[];
-  network?: Network;
-}
-
-export interface BuildRequest extends ProjectRequest {
-  tags: readonly string[];
-  labels: Readonly<Record<string, string>>;
-  outputs: readonly OutputRequest[];
-  limits: Limits;
-  /** Steps at work at once. */
-  jobs: number;
-  /** The image's digest is asked for, though no output needs it. */
-  needDigest: boolean;
-  /** Seconds since the epoch: no time in a layer is later. */
-  sourceDateEpoch?: number;
-  timeoutMs?: number;
-  signal: AbortSignal;
-  onEvent: EventSink;
-}
-
-export interface OutputRequest {
-  type: string;
-  dest?: string;
-  /** `oci`, `docker`: a tar instead of a folder. */
-  tar?: boolean;
-}
-
-export type BuildResult =
-  | { outcome: 'done'; imageId: string; digest?: Digest; ran: number; reused: number; savedMs: number }
-  | { outcome: 'failed'; step: Pick<Step, 'id' | 'stage' | 'title'>; failure: StepFailure }
-  | { outcome: 'interrupted' };
 
 type Worker = ReturnType<typeof createLocalWorker>;
 
@@ -95,7 +54,10 @@ type Run = Pick<BuildRequest, 'jobs' | 'limits' | 'signal' | 'onEvent'>;
 
 async function planOf(request: ProjectRequest, worker: Worker, run: Run): Promise<Plan> {
   const { store, path } = request;
-  const evaluate = async (plan: Plan): Promise<SnapshotFiles> => {
+  const connected = (plan: Plan) =>
+    request.network === undefined ? plan : withNetwork(plan, request.network);
+  const evaluate = async (evaluated: Plan): Promise<SnapshotFiles> => {
+    const plan = connected(evaluated);
     const { jobs, limits, signal, onEvent } = run;
     const result = await buildPlan({
       ...{ store, worker, plan, jobs, limits, signal, onEvent },
@@ -122,7 +84,7 @@ async function planOf(request: ProjectRequest, worker: Worker, run: Run): Promis
     cacheDir: join(store.dir, 'compiled'),
     ...rest,
   });
-  return request.network === undefined ? plan : withNetwork(plan, request.network);
+  return connected(plan);
 }
 
 function withNetwork(plan: Plan, network: Network): Plan {

@@ -1,5 +1,15 @@
 /** Copies one file system entry with all of its metadata. */
-import { chmodSync, closeSync, constants, fstatSync, ftruncateSync, lchownSync, mkdirSync, openSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  lchownSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+} from 'node:fs';
 import { encodeName, fsPath } from './names.ts';
 import { copyRange, makeNode, reflink, seek, setTimes, setXattr } from './system.ts';
 import type { Entry } from './tree.ts';

@@ -63,9 +63,7 @@ export function outside(code: string, message: string, rest: Partial<UserErrorFa
 
 /** The `code` of a system error such as `ENOENT`, or undefined. */
 export function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined;
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 /**

@@ -6,7 +6,9 @@ import { closeSync, readFileSync } from 'node:fs';
 import { checked, lastErrno, native, systemError } from './native.ts';
 
 const unshare = native('int unshare(int flags)');
-const mount = native('int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)');
+const mount = native(
+  'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
+);
 const umount2 = native('int umount2(const char *target, int flags)');
 const syscall = native('long syscall(long number, ...)');
 
@@ -73,7 +75,11 @@ export function unmountBelow(dir: string): void {
 export function mountsBelow(dir: string): string[] {
   return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
-    .map((line) => (line.split(' ')[4] ?? '').replace(/\\([0-7]{3})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 8))))
+    .map((line) =>
+      (line.split(' ')[4] ?? '').replace(/\\([0-7]{3})/g, (_, code) =>
+        String.fromCharCode(Number.parseInt(code, 8)),
+      ),
+    )
     .filter((at) => at === dir || at.startsWith(`${dir}/`));
 }
 
@@ -91,12 +97,26 @@ export interface OverlayRequest {
  * did not end well is thrown away anyhow.
  */
 export function mountOverlay(request: OverlayRequest): void {
-  const fd = checked(Number(syscall(SYS_fsopen, 'const char *', 'overlay', 'unsigned int', FSOPEN_CLOEXEC)), 'fsopen');
+  const fd = checked(
+    Number(syscall(SYS_fsopen, 'const char *', 'overlay', 'unsigned int', FSOPEN_CLOEXEC)),
+    'fsopen',
+  );
   try {
-    if (!configureOverlay(fd, request)) return mountOverlayOld(request);
+    if (!configureOverlay(fd, request)) {
+      mountOverlayOld(request);
+      return;
+    }
     const mountFd = checked(
       Number(
-        syscall(SYS_fsmount, 'int', fd, 'unsigned int', FSMOUNT_CLOEXEC, 'unsigned int', request.upper ? 0 : MOUNT_ATTR_RDONLY),
+        syscall(
+          SYS_fsmount,
+          'int',
+          fd,
+          'unsigned int',
+          FSMOUNT_CLOEXEC,
+          'unsigned int',
+          request.upper ? 0 : MOUNT_ATTR_RDONLY,
+        ),
       ),
       'fsmount',
     );
@@ -127,7 +147,19 @@ export function mountOverlay(request: OverlayRequest): void {
 function configureOverlay(fd: number, { lowers, upper, at }: OverlayRequest): boolean {
   const set = (key: string, value: string | null, command = FSCONFIG_SET_STRING) =>
     Number(
-      syscall(SYS_fsconfig, 'int', fd, 'unsigned int', command, 'const char *', key, 'const char *', value, 'int', 0),
+      syscall(
+        SYS_fsconfig,
+        'int',
+        fd,
+        'unsigned int',
+        command,
+        'const char *',
+        key,
+        'const char *',
+        value,
+        'int',
+        0,
+      ),
     );
   checked(set('source', 'cambium'), 'fsconfig');
   for (const [index, lower] of lowers.entries()) {

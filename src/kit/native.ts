@@ -36,8 +36,14 @@ export function lastErrno(): string {
 }
 
 /** The error of a failed system call, in the shape of Node's own (`code`, `syscall`, `path`). */
-export function systemError(syscall: string, path?: string, code: string = lastErrno()): NodeJS.ErrnoException {
-  const error: NodeJS.ErrnoException = new Error(`${code}: ${syscall}${path === undefined ? '' : ` '${path}'`}`);
+export function systemError(
+  syscall: string,
+  path?: string,
+  code: string = lastErrno(),
+): NodeJS.ErrnoException {
+  const error: NodeJS.ErrnoException = new Error(
+    `${code}: ${syscall}${path === undefined ? '' : ` '${path}'`}`,
+  );
   error.code = code;
   error.syscall = syscall;
   if (path !== undefined) error.path = path;

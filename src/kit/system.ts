@@ -1,19 +1,31 @@
 /** System calls on files that Node doesn't offer. Constants have the kernel's names. */
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { fsPath } from './names.ts';
-import { cPath, checked, lastErrno, native, systemError } from './native.ts';
+import { checked, cPath, lastErrno, native, systemError } from './native.ts';
 
-export { bindMount, enterPrivateMounts, mountOverlay, mountTmpfs, mountsBelow, unmount, unmountBelow } from './mounts.ts';
+export {
+  bindMount,
+  enterPrivateMounts,
+  mountOverlay,
+  mountsBelow,
+  mountTmpfs,
+  unmount,
+  unmountBelow,
+} from './mounts.ts';
 
 const flock = native('int flock(int fd, int operation)');
 const mknodCall = native('int mknod(const char *path, unsigned int mode, unsigned long device)');
 const utimensat = native('int utimensat(int dir, const char *path, const void *times, int flags)');
-const lsetxattr = native('int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags)');
+const lsetxattr = native(
+  'int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags)',
+);
 const lremovexattr = native('int lremovexattr(const char *path, const char *name)');
 const llistxattr = native('long llistxattr(const char *path, void *list, size_t size)');
 const lgetxattr = native('long lgetxattr(const char *path, const char *name, void *value, size_t size)');
 const syscall = native('long syscall(long number, ...)');
-const copyFileRange = native('long copy_file_range(int in, void *offIn, int out, void *offOut, size_t length, unsigned int flags)');
+const copyFileRange = native(
+  'long copy_file_range(int in, void *offIn, int out, void *offOut, size_t length, unsigned int flags)',
+);
 const lseek = native('long lseek(int fd, long offset, int whence)');
 const ioctlInt = native('int ioctl(int fd, unsigned long request, int argument)');
 const ioctlPointer = native('int ioctl(int fd, unsigned long request, void *argument)');
@@ -43,7 +55,12 @@ export function unlock(fd: number): void {
   checked(flock(fd, LOCK_UN), 'flock');
 }
 
-const typeBits = { char: constants.S_IFCHR, block: constants.S_IFBLK, fifo: constants.S_IFIFO, socket: constants.S_IFSOCK };
+const typeBits = {
+  char: constants.S_IFCHR,
+  block: constants.S_IFBLK,
+  fifo: constants.S_IFIFO,
+  socket: constants.S_IFSOCK,
+};
 
 /** Makes a device node, FIFO or socket; `mode` are permission bits, before the umask. */
 export function makeNode(
@@ -106,7 +123,10 @@ export function readXattrs(path: string): Map<string, Buffer> | undefined {
     if (code === 'ENOTSUP' || code === 'EOPNOTSUPP') return undefined;
     throw systemError('llistxattr', path, code);
   }
-  const names = listBuffer.toString('utf8', 0, length - 1).split('\0').sort();
+  const names = listBuffer
+    .toString('utf8', 0, length - 1)
+    .split('\0')
+    .sort();
   const result = new Map<string, Buffer>();
   for (const name of names) {
     const value = getXattr(path, name);
@@ -129,7 +149,12 @@ export function getXattr(path: string, name: string): Buffer | undefined {
  * Opens `path` below the folder `rootFd`, as if that were `/`: neither `..` nor any symlink leads out of it
  * (openat2(2) with RESOLVE_IN_ROOT). Returns a file descriptor; close it.
  */
-export function openInRoot(rootFd: number, path: string, flags: number = constants.O_RDONLY, mode = 0): number {
+export function openInRoot(
+  rootFd: number,
+  path: string,
+  flags: number = constants.O_RDONLY,
+  mode = 0,
+): number {
   const how = Buffer.alloc(24);
   how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
   how.writeBigUInt64LE(BigInt(mode), 8);
@@ -166,7 +191,8 @@ export function copyRange(from: number, to: number, length: number): number {
     if (copied === 0) break;
     if (copied < 0) {
       const code = lastErrno();
-      if (['EXDEV', 'EINVAL', 'ENOSYS', 'EOPNOTSUPP'].includes(code)) return length - left + copyThrough(from, to, left);
+      if (['EXDEV', 'EINVAL', 'ENOSYS', 'EOPNOTSUPP'].includes(code))
+        return length - left + copyThrough(from, to, left);
       throw systemError('copy_file_range', undefined, code);
     }
     left -= copied;
@@ -203,7 +229,13 @@ export function reflink(from: number, to: number): boolean {
 }
 
 /** Shares a range of blocks (FICLONERANGE; offsets and length in whole blocks); false where that can't be. */
-export function reflinkRange(from: number, fromOffset: number, length: number, to: number, toOffset: number): boolean {
+export function reflinkRange(
+  from: number,
+  fromOffset: number,
+  length: number,
+  to: number,
+  toOffset: number,
+): boolean {
   const range = Buffer.alloc(32);
   range.writeBigInt64LE(BigInt(from), 0);
   range.writeBigUInt64LE(BigInt(fromOffset), 8);
@@ -226,4 +258,3 @@ export function withFile<T>(path: string, flags: number, body: (fd: number) => T
     closeSync(fd);
   }
 }
-

@@ -43,7 +43,8 @@ export function typeOf(stats: BigIntStats): EntryType {
 }
 
 /** Attributes that belong to the kernel's file system drivers, not to the tree. */
-const foreignXattr = /^(trusted\.overlay\.|user\.overlay\.|btrfs\.|system\.(?!posix_acl_)|security\.selinux$)/;
+const foreignXattr =
+  /^(trusted\.overlay\.|user\.overlay\.|btrfs\.|system\.(?!posix_acl_)|security\.selinux$)/;
 
 /** The entry at host path `host`, called `path`. */
 export function readEntry(host: string, path: string, stats: BigIntStats = lstat(host)): Entry {

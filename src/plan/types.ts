@@ -50,7 +50,13 @@ export interface ImageConfig {
   ArgsEscaped?: boolean;
   Shell?: string[];
   OnBuild?: string[];
-  Healthcheck?: { Test?: string[]; Interval?: number; Timeout?: number; StartPeriod?: number; Retries?: number };
+  Healthcheck?: {
+    Test?: string[];
+    Interval?: number;
+    Timeout?: number;
+    StartPeriod?: number;
+    Retries?: number;
+  };
 }
 
 export interface Step {
@@ -116,7 +122,12 @@ export interface Copy {
 
 export type CopySource =
   /** A folder of the host, less what the patterns (in the syntax of .dockerignore) leave out. */
-  | { type: 'folder'; path: string; ignore?: readonly string[]; /** As a root filesystem: with the owners it has there. */ keepOwners?: boolean }
+  | {
+      type: 'folder';
+      path: string;
+      ignore?: readonly string[] /** As a root filesystem: with the owners it has there. */;
+      keepOwners?: boolean;
+    }
   /** The snapshot of another step. */
   | { type: 'step'; step: StepId }
   /** Files given in the plan itself; `data` is UTF-8 text. */

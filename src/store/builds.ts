@@ -42,13 +42,9 @@ const keptBuilds = 30;
 export function recordBuild(store: Store, build: BuildRecord): void {
   const { db } = store;
   const dropped = transaction(db, () => {
-    db.prepare('INSERT INTO builds (id, build_file, started_ms, ended_ms, outcome) VALUES (?, ?, ?, ?, ?)').run(
-      build.id,
-      build.buildFile,
-      build.startedMs,
-      build.endedMs,
-      build.outcome,
-    );
+    db.prepare(
+      'INSERT INTO builds (id, build_file, started_ms, ended_ms, outcome) VALUES (?, ?, ?, ?, ?)',
+    ).run(build.id, build.buildFile, build.startedMs, build.endedMs, build.outcome);
     const insert = db.prepare(
       `INSERT INTO build_steps (build, step, position, stage, title, internal, slot, key, state, reason, inputs,
          duration_ms, snapshot, workspace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -97,12 +93,24 @@ export function stepsOf(store: Store, build: string): StepRecord[] {
       `SELECT step, stage, title, internal, slot, key, state, reason, inputs, duration_ms AS durationMs, snapshot, workspace
        FROM build_steps WHERE build = ? ORDER BY position`,
     )
-    .all(build) as unknown as (Omit<StepRecord, 'inputs' | 'internal'> & { inputs: string; internal: number })[];
-  return rows.map((row) => ({ ...row, internal: row.internal === 1, inputs: JSON.parse(row.inputs) as InputFacts }));
+    .all(build) as unknown as (Omit<StepRecord, 'inputs' | 'internal'> & {
+    inputs: string;
+    internal: number;
+  })[];
+  return rows.map((row) => ({
+    ...row,
+    internal: row.internal === 1,
+    inputs: JSON.parse(row.inputs) as InputFacts,
+  }));
 }
 
 /** Inputs of the step in `slot`, as they were when it last ran or was reused in a build of this build file. */
-export function lastInputs(store: Store, buildFile: string, slot: string, beforeMs: number): InputFacts | undefined {
+export function lastInputs(
+  store: Store,
+  buildFile: string,
+  slot: string,
+  beforeMs: number,
+): InputFacts | undefined {
   const row = store.db
     .prepare(
       `SELECT s.inputs FROM build_steps s JOIN builds b ON b.id = s.build

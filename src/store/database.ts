@@ -161,7 +161,8 @@ export function openDatabase(path: string): Database {
 }
 
 function migrate(database: Database, path: string): void {
-  const version = () => (database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+  const version = () =>
+    (database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
   if (version() === migrations.length) return;
   if (version() > migrations.length) {
     throw outside('newer-store', `The store's database ${path} was written by a newer Cambium.`, {

@@ -3,10 +3,20 @@
  * run/ID/ for its files, a lock on run/ID.lock that ends with the process, and leases on the snapshots it relies on.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import type { SnapshotId } from '../plan/index.ts';
 import { tryLock } from '../kit/system.ts';
+import type { SnapshotId } from '../plan/index.ts';
 import type { Store } from './store.ts';
 
 export interface Run extends Disposable {

@@ -96,7 +96,11 @@ export function insertSnapshot(db: Database, snapshot: NewSnapshot): void {
 
 /** Files (or refiles) a snapshot under a key. */
 export function fileKey(db: Database, key: StepKey, snapshot: SnapshotId, canonical: StepKey): void {
-  db.prepare('INSERT OR REPLACE INTO keys (key, snapshot, canonical) VALUES (?, ?, ?)').run(key, snapshot, canonical);
+  db.prepare('INSERT OR REPLACE INTO keys (key, snapshot, canonical) VALUES (?, ?, ?)').run(
+    key,
+    snapshot,
+    canonical,
+  );
 }
 
 export function touchSnapshots(db: Database, ids: Iterable<SnapshotId>): void {

@@ -45,5 +45,9 @@ export interface StepTask {
 
 export type StepOutcome =
   | { outcome: 'done'; snapshot: SnapshotId; durationMs: number }
-  | { outcome: 'failed'; failure: Omit<StepFailure, 'tail' | 'location' | 'workspaceKept'>; workspace: string | undefined }
+  | {
+      outcome: 'failed';
+      failure: Omit<StepFailure, 'tail' | 'location' | 'workspaceKept'>;
+      workspace: string | undefined;
+    }
   | { outcome: 'cancelled' };

@@ -1,6 +1,17 @@
 /** A copy that starts from its last result gives, bit for bit, what a fresh copy gives. */
 import {
-  chmodSync, existsSync, linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync,
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -35,7 +46,8 @@ export default image({ stages: [copy('base', '/'), copy('src', '/app')] });
 `,
   );
   mkdirSync(join(dir, 'base/app/d1'), { recursive: true });
-  for (const path of ['base/etc', 'base/app/d1/of-parent', 'base/app/of-parent']) writeFileSync(join(dir, path), path);
+  for (const path of ['base/etc', 'base/app/d1/of-parent', 'base/app/of-parent'])
+    writeFileSync(join(dir, path), path);
   for (let index = 0; index < 300; index++) {
     mkdirSync(join(src, `d${index % 10}`), { recursive: true });
     writeFileSync(join(src, `d${index % 10}/f${index}`), `file ${index} of ${name}`);
@@ -79,7 +91,10 @@ describe.each(['overlay', 'btrfs'] as const)('on %s', (driver) => {
     for (let round = 0; round < 12; round++) {
       for (let edit = 0; edit <= random(5); edit++) {
         const path = pick();
-        if (existsSync(join(path, '..')) && !(existsSync(path) && statSync(path).isDirectory() && random(2))) {
+        if (
+          existsSync(join(path, '..')) &&
+          !(existsSync(path) && statSync(path).isDirectory() && random(2))
+        ) {
           (edits[random(edits.length)] as (path: string) => void)(path);
         }
       }
@@ -91,7 +106,10 @@ describe.each(['overlay', 'btrfs'] as const)('on %s', (driver) => {
         ['cold', fresh],
       ].map(([tag, where], index) => {
         const dest = here.path(`${driver}-${round}-${index}`);
-        cambiumOk(['image', 'export', tag as string, '-o', `type=local,dest=${dest}`], where as { store: string });
+        cambiumOk(
+          ['image', 'export', tag as string, '-o', `type=local,dest=${dest}`],
+          where as { store: string },
+        );
         const list = listTree(dest);
         rmSync(dest, { recursive: true });
         return list;
@@ -128,8 +146,16 @@ describe.each(['overlay', 'btrfs'] as const)('on %s', (driver) => {
     expect(listTree(join(dest, 'app')).map((line) => line.replace(/ \d+$/, ''))).toEqual(
       [...listTree(src), ...listTree(join(dest, '../one-out'.replace('one-out', `links-${driver}/base/app`)))]
         .map((line) => line.replace(/ \d+$/, ''))
-        .filter((line, index, all) => all.findIndex((other) => other.split(' ')[0] === line.split(' ')[0]) === index)
-        .sort((a, b) => ((a.split(' ')[0] as string).replaceAll('/', '\0') < (b.split(' ')[0] as string).replaceAll('/', '\0') ? -1 : 1)),
+        .filter(
+          (line, index, all) =>
+            all.findIndex((other) => other.split(' ')[0] === line.split(' ')[0]) === index,
+        )
+        .sort((a, b) =>
+          (a.split(' ')[0] as string).replaceAll('/', '\0') <
+          (b.split(' ')[0] as string).replaceAll('/', '\0')
+            ? -1
+            : 1,
+        ),
     );
   });
 
@@ -140,7 +166,10 @@ describe.each(['overlay', 'btrfs'] as const)('on %s', (driver) => {
     symlinkSync(victim, join(dir, 'base/app'));
     writeFileSync(join(dir, 'src/file'), 'x');
     const file = join(dir, 'cambium.ts');
-    writeFileSync(file, "import { copy, image } from 'cambium';\nexport default image({ stages: [copy('base', '/'), copy('src', '/app')] });\n");
+    writeFileSync(
+      file,
+      "import { copy, image } from 'cambium';\nexport default image({ stages: [copy('base', '/'), copy('src', '/app')] });\n",
+    );
     build([file, '-t', 'escape'], at);
     expect(readdirSync(victim)).toEqual([]);
     writeFileSync(
@@ -151,7 +180,10 @@ describe.each(['overlay', 'btrfs'] as const)('on %s', (driver) => {
     expect(readdirSync(victim)).toEqual([]);
     // A source that leaves its folder is refused, too.
     symlinkSync('/etc', join(dir, 'out'));
-    writeFileSync(file, "import { copy, image } from 'cambium';\nexport default image({ stages: [copy('out/passwd', '/p')] });\n");
+    writeFileSync(
+      file,
+      "import { copy, image } from 'cambium';\nexport default image({ stages: [copy('out/passwd', '/p')] });\n",
+    );
     const refused = build([file], at);
     expect(refused.code).toBe(2);
     expect(readFileSync('/etc/passwd', 'utf8')).not.toBe('');

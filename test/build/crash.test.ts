@@ -1,9 +1,9 @@
 /** Committed or absent: a build killed at any instant, several at once, and a disk that fills up. */
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openStore } from '../../src/store/store.ts';
-import { buildOk, build, cambiumOk, readBuild, startCambium } from '../support/cli.ts';
+import { build, buildOk, cambiumOk, readBuild, startCambium } from '../support/cli.ts';
 import { leftovers } from '../support/leftovers.ts';
 import { type Scratch, scratch, scratchOn } from '../support/scratch.ts';
 import { type SpecTree, specTree } from '../support/spec-tree.ts';
@@ -17,7 +17,11 @@ afterAll(() => {
 
 function chain(tree: SpecTree, mark: string): void {
   const names = ['a', 'b', 'c', 'd'];
-  for (const name of names) tree.stage(name, `echo ${mark} > /${name}; seq 1 2000 > /data-${name}; mkdir -p /deep/${name}; cat /deep/../${name}`);
+  for (const name of names)
+    tree.stage(
+      name,
+      `echo ${mark} > /${name}; seq 1 2000 > /data-${name}; mkdir -p /deep/${name}; cat /deep/../${name}`,
+    );
   tree.stages('base', ...names);
 }
 
@@ -50,7 +54,9 @@ describe.each(['overlay', 'btrfs'] as const)('on %s', (driver) => {
     at = { store: places[driver].path('store') };
   });
 
-  test('killed at 50 random instants, the next build is right and nothing is left', { timeout: 600_000 }, async () => {
+  test('killed at 50 random instants, the next build is right and nothing is left', {
+    timeout: 600_000,
+  }, async () => {
     const tree = specTree(here.path(`kill-${driver}`));
     chain(tree, 'start');
     const first = performance.now();
@@ -124,7 +130,9 @@ describe.each(['overlay', 'btrfs'] as const)('on %s', (driver) => {
   });
 });
 
-test('a full disk fails the build with a clear error, and leaves the store whole', { timeout: 120_000 }, () => {
+test('a full disk fails the build with a clear error, and leaves the store whole', {
+  timeout: 120_000,
+}, () => {
   using small = scratchOn('ext4', '64M');
   const at = { store: small.path('store') };
   const tree = specTree(here.path('full'));

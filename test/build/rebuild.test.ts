@@ -30,7 +30,8 @@ describe.each(['overlay', 'btrfs'] as const)('on %s', (driver) => {
     return tree;
   };
   const content = (image: string, path: string) => {
-    const dest = outside.path(`out${(count += 1)}`);
+    count += 1;
+    const dest = outside.path(`out${count}`);
     cambiumOk(['image', 'export', image, '-o', `type=local,dest=${dest}`], at);
     return (name = path) => readFileSync(join(dest, name), 'utf8');
   };

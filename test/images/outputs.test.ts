@@ -359,3 +359,33 @@ test('events tell of an output', async () => {
     bytes: statSync(place.path('x.tar')).size,
   });
 });
+
+test('an image of one GiB takes little memory, and its layers are not read again for the next output', async () => {
+  using own = plainSnapshots();
+  const { db } = own.context.store;
+  const id = await own.add((root) => void shell('head -c 1073741824 /dev/zero | tr "\\0" x > big', root));
+  const record = { snapshot: id, root: '/', config: {}, platform: image.platform, history: [] };
+  const big = saveImage(db, record, ['big']);
+  const before = process.memoryUsage().rss;
+  let most = 0;
+  const watch = setInterval(() => {
+    most = Math.max(most, process.memoryUsage().rss - before);
+  }, 5);
+  const options = { onEvent: () => {} };
+  await writeOutput(own.context, big, { type: 'docker', dest: own.scratch.path('a.tar') }, options);
+  const unread = {
+    ...own.context,
+    snapshots: {
+      ...own.context.snapshots,
+      changes(): never {
+        throw new Error('the layer was made again');
+      },
+    },
+  };
+  await writeOutput(unread, big, { type: 'docker', dest: own.scratch.path('b.tar') }, options);
+  await writeOutput(unread, big, { type: 'oci', dest: own.scratch.path('layout'), tar: false }, options);
+  clearInterval(watch);
+  expect(most).toBeGreaterThan(0);
+  expect(most / 2 ** 20).toBeLessThan(100);
+  run('cmp', own.scratch.path('a.tar'), own.scratch.path('b.tar'));
+}, 300_000);

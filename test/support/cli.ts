@@ -38,12 +38,18 @@ export function cambium(args: readonly string[], options: CliOptions): CliResult
 /** As `cambium`, but fails the test unless the command succeeds. */
 export function cambiumOk(args: readonly string[], options: CliOptions): CliResult {
   const result = cambium(args, options);
-  if (result.code !== 0) throw new Error(`cambium ${args.join(' ')} exited with ${result.code}:\n${result.stdout}${result.stderr}`);
+  if (result.code !== 0)
+    throw new Error(
+      `cambium ${args.join(' ')} exited with ${result.code}:\n${result.stdout}${result.stderr}`,
+    );
   return result;
 }
 
 /** Starts a command and gives the process, in a group of its own. */
-export function startCambium(args: readonly string[], options: CliOptions): { child: ChildProcess; ended: Promise<CliResult> } {
+export function startCambium(
+  args: readonly string[],
+  options: CliOptions,
+): { child: ChildProcess; ended: Promise<CliResult> } {
   const child = spawn(process.execPath, [program, ...args], {
     cwd: options.cwd,
     env: environment(options),

@@ -1,5 +1,5 @@
 /** Counts what a run may leave on the machine: mounts, cgroups, processes, network namespaces. */
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Leftovers {
@@ -11,21 +11,29 @@ export interface Leftovers {
 
 /** What is there now that belongs to the store in `dir`, or to any of our containers. */
 export function leftovers(dir: string): Leftovers {
-  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n').filter((line) => line.includes(`${dir}/`));
+  const mounts = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(`${dir}/`));
   const cgroups = readdirSync('/sys/fs/cgroup')
     .flatMap((name) => [`/sys/fs/cgroup/${name}/cambium`])
     .concat('/sys/fs/cgroup/cambium')
     .flatMap((folder) => foldersIn(folder).map((name) => join(folder, name)));
-  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
-    const command = commandOf(pid);
-    return command.includes(dir) && !command.includes('vitest') && Number(pid) !== process.pid ? [`${pid} ${command}`] : [];
-  });
+  const processes = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      const command = commandOf(pid);
+      return command.includes(dir) && !command.includes('vitest') && Number(pid) !== process.pid
+        ? [`${pid} ${command}`]
+        : [];
+    });
   return { mounts, cgroups, processes, runs: foldersIn(join(dir, 'run')) };
 }
 
 function foldersIn(folder: string): string[] {
   try {
-    return readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
   } catch {
     return [];
   }

@@ -39,7 +39,8 @@ export function specTree(dir: string): SpecTree {
     write,
     remove: (path) => rmSync(join(dir, path), { recursive: true, force: true }),
     stages: (...names) => write('spec/image.spec', names.map((name) => `stage ${name}\n`).join('')),
-    stage: (name, script, kind = 'inside') => write(`stages/${name}/${kind}.sh`, `#!/bin/sh\nset -e\n${script}\n`, 0o755),
+    stage: (name, script, kind = 'inside') =>
+      write(`stages/${name}/${kind}.sh`, `#!/bin/sh\nset -e\n${script}\n`, 0o755),
   };
   write('stages/base/apply.sh', baseStage, 0o755);
   tree.stages('base');

@@ -28,7 +28,12 @@ export function listTree(root: string, options: ListOptions = {}): string[] {
         entry.type,
         entry.type === 'symlink' ? '-' : entry.mode.toString(8),
         `${entry.uid}:${entry.gid}`,
-        entry.type === 'file' ? createHash('sha256').update(readFileSync(fsPath(host))).digest('hex').slice(0, 16) : '-',
+        entry.type === 'file'
+          ? createHash('sha256')
+              .update(readFileSync(fsPath(host)))
+              .digest('hex')
+              .slice(0, 16)
+          : '-',
         entry.link ?? (entry.device ? `${entry.device.major}:${entry.device.minor}` : '-'),
         [...(entry.xattrs ?? [])].map(([key, value]) => `${key}=${value.toString('hex')}`).join(',') || '-',
         first !== undefined && first !== at ? `link to ${first}` : '-',

@@ -20,7 +20,8 @@ const windowBytes = 256 * 1024;
 /** Reads an open file from its start. The descriptor stays the caller's. */
 export function fileInput(fd: number): TarInput {
   const size = fstatSync(fd).size;
-  let window = Buffer.alloc(0);
+  const store = Buffer.allocUnsafe(windowBytes);
+  let window = store.subarray(0, 0);
   let windowAt = 0;
   let position = 0;
 
@@ -32,7 +33,7 @@ export function fileInput(fd: number): TarInput {
   const fill = (length: number): void => {
     if (position >= windowAt && position + length <= windowAt + window.length) return;
     const wanted = Math.max(0, Math.min(Math.max(length, windowBytes), size - position));
-    const next = Buffer.allocUnsafe(wanted);
+    const next = wanted > windowBytes ? Buffer.allocUnsafe(wanted) : store;
     let filled = 0;
     while (filled < wanted) {
       const count = readSync(fd, next, filled, wanted - filled, position + filled);

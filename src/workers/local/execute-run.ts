@@ -1,9 +1,8 @@
 /** Runs a command step: a fork of its base, the mounts it declares, a container, and a commit when it exits with 0. */
-import { mkdirSync, renameSync } from 'node:fs';
+import { closeSync, mkdirSync, readlinkSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { outside } from '../../kit/errors.ts';
-import { bindMount, descriptorPath, openFolder, openInRoot, O_PATH, unmountBelow } from '../../kit/system.ts';
-import { closeSync, readlinkSync } from 'node:fs';
+import { bindMount, descriptorPath, O_PATH, openFolder, openInRoot, unmountBelow } from '../../kit/system.ts';
 import type { RunOp, SnapshotId, StepId } from '../../plan/index.ts';
 import { newId } from '../../store/runs.ts';
 import type { Store } from '../../store/store.ts';
@@ -31,7 +30,14 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
     if (result.outcome === 'exit' && result.exitCode === 0) {
       const durationMs = performance.now() - startedMs;
       const { stage, title } = task.step;
-      const snapshot = snapshots.commit(workspace, { key: task.key, alias: task.alias, parent: task.base, stage, title, durationMs });
+      const snapshot = snapshots.commit(workspace, {
+        key: task.key,
+        alias: task.alias,
+        parent: task.base,
+        stage,
+        title,
+        durationMs,
+      });
       isDone = true;
       return { outcome: 'done', snapshot, durationMs };
     }
@@ -49,7 +55,9 @@ export async function runIn(
   place: RunPlace,
   op: RunOp,
   workspace: Workspace,
-  task: Pick<StepTask, 'snapshotOf' | 'limits' | 'timeoutMs' | 'signal' | 'onOutput'> & { stdio?: RunRequest['stdio'] },
+  task: Pick<StepTask, 'snapshotOf' | 'limits' | 'timeoutMs' | 'signal' | 'onOutput'> & {
+    stdio?: RunRequest['stdio'];
+  },
 ): Promise<RunResult> {
   const id = `${place.runId}-${newId()}`;
   const dir = join(place.runDir, `c-${newId()}`);
@@ -84,7 +92,13 @@ export async function runIn(
 }
 
 /** Host path of the command's root folder. */
-function prepareRoot({ snapshots }: RunPlace, op: RunOp, workspace: Workspace, dir: string, snapshotOf: StepTask['snapshotOf']): string {
+function prepareRoot(
+  { snapshots }: RunPlace,
+  op: RunOp,
+  workspace: Workspace,
+  dir: string,
+  snapshotOf: StepTask['snapshotOf'],
+): string {
   const { root } = op;
   if (root.type === 'snapshot') return inTree(workspace.root, root.path, 'the folder that the step runs in');
   const builderDir = join(dir, 'builder');
@@ -93,14 +107,22 @@ function prepareRoot({ snapshots }: RunPlace, op: RunOp, workspace: Workspace, d
   const rootfs =
     builder === 'host'
       ? mountHostBuilder(builderDir).rootfs
-      : inTree(snapshots.driver.fork(snapshots.stackOf(snapshotOf(builder.step)), join(builderDir, 'fork')).root, builder.root, 'the builder');
+      : inTree(
+          snapshots.driver.fork(snapshots.stackOf(snapshotOf(builder.step)), join(builderDir, 'fork')).root,
+          builder.root,
+          'the builder',
+        );
   const work = join(rootfs, root.work);
   mkdirSync(work, { recursive: true });
   bindMount(workspace.root, work);
   return rootfs;
 }
 
-function hostMount({ snapshots }: RunPlace, mount: RunOp['mounts'][number], snapshotOf: StepTask['snapshotOf']): RunMount {
+function hostMount(
+  { snapshots }: RunPlace,
+  mount: RunOp['mounts'][number],
+  snapshotOf: StepTask['snapshotOf'],
+): RunMount {
   if (mount.type === 'tmpfs') return mount;
   const view = snapshots.mountView(snapshotOf(mount.step));
   return { type: 'bind', source: inTree(view, mount.path, 'a mount'), target: mount.target, readonly: true };
@@ -137,7 +159,9 @@ function resolveSteps(op: RunOp, snapshotOf: StepTask['snapshotOf']): RunOp {
   const { root } = op;
   return {
     ...op,
-    mounts: op.mounts.map((mount) => (mount.type === 'step' ? { ...mount, step: resolve(mount.step) } : mount)),
+    mounts: op.mounts.map((mount) =>
+      mount.type === 'step' ? { ...mount, step: resolve(mount.step) } : mount,
+    ),
     root:
       root.type === 'builder' && root.builder !== 'host'
         ? { ...root, builder: { ...root.builder, step: resolve(root.builder.step) } }
@@ -146,17 +170,19 @@ function resolveSteps(op: RunOp, snapshotOf: StepTask['snapshotOf']): RunOp {
 }
 
 /** Moves the workspace of a failed step out of the run; returns its name below kept/. */
-function keepWorkspace({ store, snapshots }: RunPlace, workspace: Workspace, base: SnapshotId | undefined, op: RunOp): string {
+function keepWorkspace(
+  { store, snapshots }: RunPlace,
+  workspace: Workspace,
+  base: SnapshotId | undefined,
+  op: RunOp,
+): string {
   snapshots.driver.release(workspace);
   const name = newId();
   renameSync(workspace.dir, join(store.dir, 'kept', name));
   const kept: KeptWorkspace = { base: base ?? null, op };
-  store.db.prepare('INSERT INTO kept (name, base, op, created_ms) VALUES (?, ?, ?, ?)').run(
-    name,
-    kept.base,
-    JSON.stringify(op),
-    Date.now(),
-  );
+  store.db
+    .prepare('INSERT INTO kept (name, base, op, created_ms) VALUES (?, ?, ?, ?)')
+    .run(name, kept.base, JSON.stringify(op), Date.now());
   return name;
 }
 
@@ -164,9 +190,17 @@ function describeFailure(result: RunResult, op: RunOp) {
   const program = op.argv[0] ?? '';
   switch (result.outcome) {
     case 'exit':
-      return { reason: 'exit' as const, exitCode: result.exitCode, message: `The command exited with ${result.exitCode}.` };
+      return {
+        reason: 'exit' as const,
+        exitCode: result.exitCode,
+        message: `The command exited with ${result.exitCode}.`,
+      };
     case 'signal':
-      return { reason: 'signal' as const, signal: result.signal, message: `The command was ended by ${result.signal}.` };
+      return {
+        reason: 'signal' as const,
+        signal: result.signal,
+        message: `The command was ended by ${result.signal}.`,
+      };
     case 'out-of-memory':
       return {
         reason: 'out-of-memory' as const,
@@ -181,7 +215,11 @@ function describeFailure(result: RunResult, op: RunOp) {
         message: `The command was ended after ${result.timeoutMs / 1000} s, its time limit.`,
       };
     case 'not-found':
-      return { reason: 'not-found' as const, message: result.message, hint: `Look whether ${program} and its interpreter are in the image.` };
+      return {
+        reason: 'not-found' as const,
+        message: result.message,
+        hint: `Look whether ${program} and its interpreter are in the image.`,
+      };
     default:
       return { reason: 'error' as const, message: 'The command was cancelled.' };
   }

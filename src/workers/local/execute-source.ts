@@ -1,7 +1,7 @@
 /** Brings in a root filesystem from elsewhere: a folder by our own copy, images through src/images. */
 import type { SnapshotWriter } from '../../images/ports.ts';
 import type { Copy, CopyOp, SnapshotId, SourceOp } from '../../plan/index.ts';
-import { type Run, lease, withLock } from '../../store/runs.ts';
+import { lease, type Run, withLock } from '../../store/runs.ts';
 import { findKey } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
 import type { StepTask } from '../worker.ts';
@@ -28,11 +28,20 @@ export async function executeSource(
   }
   const { importSource } = await import('../../images/index.ts');
   const writer = snapshotWriter(store, snapshots, run, task.signal);
-  return importSource({ store, snapshots }, writer, source, { key: task.key, stage: task.step.stage, title: task.step.title });
+  return importSource({ store, snapshots }, writer, source, {
+    key: task.key,
+    stage: task.step.stage,
+    title: task.step.title,
+  });
 }
 
 /** Makes snapshots for imports, each under the lock of its key, so that nobody unpacks a layer twice. */
-export function snapshotWriter(store: Store, snapshots: Snapshots, run: Run, signal: AbortSignal): SnapshotWriter {
+export function snapshotWriter(
+  store: Store,
+  snapshots: Snapshots,
+  run: Run,
+  signal: AbortSignal,
+): SnapshotWriter {
   return {
     make: ({ key, parent, stage, title }, fill) =>
       withLock(store, key, { onWait: () => {}, signal }, async () => {
@@ -42,7 +51,13 @@ export function snapshotWriter(store: Store, snapshots: Snapshots, run: Run, sig
         const workspace = snapshots.fork(parent);
         try {
           await fill(workspace.root);
-          return snapshots.commit(workspace, { key, parent, stage, title, durationMs: performance.now() - startedMs });
+          return snapshots.commit(workspace, {
+            key,
+            parent,
+            stage,
+            title,
+            durationMs: performance.now() - startedMs,
+          });
         } catch (error) {
           snapshots.discard(workspace);
           throw error;

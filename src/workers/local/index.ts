@@ -2,17 +2,20 @@
 import { readFileSync } from 'node:fs';
 import { outside } from '../../kit/errors.ts';
 import { enterPrivateMounts, unmountBelow } from '../../kit/system.ts';
-import type { Store } from '../../store/store.ts';
-import { type Run, beginRun, lease } from '../../store/runs.ts';
+import { beginRun, lease, type Run } from '../../store/runs.ts';
 import { findKey, lineageOf } from '../../store/snapshots.ts';
+import type { Store } from '../../store/store.ts';
 import type { Worker } from '../worker.ts';
 import { type Contents, openContents } from './copy/content.ts';
 import { executeCopy } from './copy/execute.ts';
 import { executeRun } from './execute-run.ts';
 import { executeSource, folderCopy } from './execute-source.ts';
 import { hostIdentity as identifyHost } from './host-identity.ts';
-import { type Snapshots, driverFor, openSnapshots } from './snapshots/registry.ts';
+import type { LocalWorker } from './local-worker.ts';
+import { driverFor, openSnapshots, type Snapshots } from './snapshots/registry.ts';
 import { sweep } from './sweep.ts';
+
+export type { LocalWorker } from './local-worker.ts';
 
 /** What the host's own programs are, as a builder: its digests are remembered in the store. */
 export function hostIdentity(store: Store): Record<string, string> {
@@ -21,7 +24,8 @@ export function hostIdentity(store: Store): Record<string, string> {
     "INSERT OR REPLACE INTO scans (root, fingerprint, digest, listing, last_used_ms) VALUES (?, ?, ?, x'', ?)",
   );
   return identifyHost({
-    get: (fingerprint) => (find.get(`host ${fingerprint}`, fingerprint) as { digest: string } | undefined)?.digest,
+    get: (fingerprint) =>
+      (find.get(`host ${fingerprint}`, fingerprint) as { digest: string } | undefined)?.digest,
     set: (fingerprint, digest) => save.run(`host ${fingerprint}`, fingerprint, digest, Date.now()),
   });
 }
@@ -30,16 +34,11 @@ function noSnapshot(): never {
   throw new Error('a folder has no snapshot');
 }
 
-export type { Limits } from './runtimes/index.ts';
 export type { KeptWorkspace } from './execute-run.ts';
 export { repairStore } from './repair.ts';
+export type { Limits } from './runtimes/index.ts';
 export { probeRuntimes } from './runtimes/index.ts';
 export { openShell } from './shell.ts';
-
-export interface LocalWorker extends Worker {
-  readonly snapshots: Snapshots;
-  readonly run: Run;
-}
 
 /**
  * Opens a worker on a store. Nothing is locked, mounted or swept before the first snapshot is forked or viewed:
@@ -52,7 +51,9 @@ export function createLocalWorker(store: Store): Worker & { open(): Promise<Loca
   const open = () => {
     if (opened === undefined) {
       if (process.getuid?.() !== 0) {
-        throw outside('needs-root', 'Cambium needs root to make snapshots and to isolate what it runs.', { hint: 'Run it with sudo.' });
+        throw outside('needs-root', 'Cambium needs root to make snapshots and to isolate what it runs.', {
+          hint: 'Run it with sudo.',
+        });
       }
       enterPrivateMounts();
       const run = beginRun(store);
@@ -83,7 +84,8 @@ export function createLocalWorker(store: Store): Worker & { open(): Promise<Loca
       const { run, snapshots } = await openAndSweep();
       const { op } = task.step;
       const startedMs = performance.now();
-      if (op.type === 'run') return executeRun({ store, snapshots, runDir: run.dir, runId: run.id }, op, task);
+      if (op.type === 'run')
+        return executeRun({ store, snapshots, runDir: run.dir, runId: run.id }, op, task);
       const snapshot =
         op.type === 'copy'
           ? executeCopy(store, snapshots, contents, op, task)

@@ -1,6 +1,7 @@
 /** Finds what in a store doesn't fit together, and mends it: for `cambium doctor --repair`. */
-import { createReadStream, existsSync, readdirSync, rmSync } from 'node:fs';
+
 import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { mountsBelow, unmount } from '../../kit/system.ts';
 import type { SnapshotId } from '../../plan/index.ts';
@@ -20,7 +21,10 @@ export interface Finding {
 export async function repairStore(store: Store, mend = true): Promise<Finding[]> {
   const driver = driverFor(store);
   const swept = mend ? await sweep(store, driver) : [];
-  const findings: Finding[] = swept.map((id) => ({ what: `left by a process that was killed: run ${id}`, mended: true }));
+  const findings: Finding[] = swept.map((id) => ({
+    what: `left by a process that was killed: run ${id}`,
+    mended: true,
+  }));
   const note = (what: string, how: () => void) => {
     if (mend) how();
     findings.push({ what, mended: mend });
@@ -44,7 +48,8 @@ export async function repairStore(store: Store, mend = true): Promise<Finding[]>
       note(`a run folder ${name} without a lock`, () => driver.discard(join(store.dir, 'run', name)));
     }
   }
-  for (const name of keptWithoutRow(store)) note(`kept workspace ${name}, which no row names`, () => driver.discard(join(store.dir, 'kept', name)));
+  for (const name of keptWithoutRow(store))
+    note(`kept workspace ${name}, which no row names`, () => driver.discard(join(store.dir, 'kept', name)));
   for (const finding of await checkBlobs(store)) note(finding.what, finding.mend);
   for (const group of leftCgroups().filter((name) => !isLive(name))) {
     if (mend) await removeCgroups(group);
@@ -54,9 +59,17 @@ export async function repairStore(store: Store, mend = true): Promise<Finding[]>
 }
 
 function rowsWithoutFolders(store: Store): SnapshotId[] {
-  const rows = store.db.prepare('SELECT id, folders, folded FROM snapshots').all() as { id: SnapshotId; folders: string; folded: string | null }[];
+  const rows = store.db.prepare('SELECT id, folders, folded FROM snapshots').all() as {
+    id: SnapshotId;
+    folders: string;
+    folded: string | null;
+  }[];
   const missing = (name: string) => !existsSync(join(store.dir, 'snapshots', name));
-  return rows.filter(({ folders, folded }) => [...(JSON.parse(folders) as string[]), ...(folded ? [folded] : [])].some(missing)).map(({ id }) => id);
+  return rows
+    .filter(({ folders, folded }) =>
+      [...(JSON.parse(folders) as string[]), ...(folded ? [folded] : [])].some(missing),
+    )
+    .map(({ id }) => id);
 }
 
 /** Removes a snapshot's row with the rows of all that stands on it. */
@@ -95,12 +108,17 @@ async function checkBlobs(store: Store): Promise<{ what: string; mend: () => voi
       forget(name);
       rmSync(path, { force: true });
     };
-    if ((await digestOf(path)) !== name) findings.push({ what: `blob ${name.slice(0, 12)}, whose content is damaged`, mend: remove });
+    if ((await digestOf(path)) !== name)
+      findings.push({ what: `blob ${name.slice(0, 12)}, whose content is damaged`, mend: remove });
   }
   const rows = store.db.prepare('SELECT digest FROM blobs').all() as { digest: string }[];
   for (const { digest } of rows) {
     const hex = digest.slice('sha256:'.length);
-    if (!existsSync(join(dir, hex))) findings.push({ what: `the row of blob ${hex.slice(0, 12)}, whose file is gone`, mend: () => forget(hex) });
+    if (!existsSync(join(dir, hex)))
+      findings.push({
+        what: `the row of blob ${hex.slice(0, 12)}, whose file is gone`,
+        mend: () => forget(hex),
+      });
   }
   return findings;
 }

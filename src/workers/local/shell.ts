@@ -7,7 +7,7 @@ import type { RunOp, SnapshotId } from '../../plan/index.ts';
 import { findSnapshot } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
 import { runIn } from './execute-run.ts';
-import type { LocalWorker } from './index.ts';
+import type { LocalWorker } from './local-worker.ts';
 import type { RunResult } from './runtimes/index.ts';
 import type { Workspace } from './snapshots/driver.ts';
 
@@ -22,13 +22,21 @@ export async function openShell(
   worker: LocalWorker,
   place: ShellPlace,
   argv: readonly string[],
-  io: { stdio: 'pipe' | 'inherit'; signal: AbortSignal; onOutput: (stream: 'stdout' | 'stderr', text: string) => void },
+  io: {
+    stdio: 'pipe' | 'inherit';
+    signal: AbortSignal;
+    onOutput: (stream: 'stdout' | 'stderr', text: string) => void;
+  },
 ): Promise<RunResult> {
   const { snapshots, run } = worker;
-  const opened = place.type === 'snapshot' ? openSnapshot(worker, place) : openKept(store, worker, place.name);
+  const opened =
+    place.type === 'snapshot' ? openSnapshot(worker, place) : openKept(store, worker, place.name);
   const { op, workspace, close } = opened;
   try {
-    const shell = argv.length > 0 ? argv : [findShell(join(workspace.root, op.root.type === 'snapshot' ? op.root.path : ''))];
+    const shell =
+      argv.length > 0
+        ? argv
+        : [findShell(join(workspace.root, op.root.type === 'snapshot' ? op.root.path : ''))];
     return await runIn(
       { store, snapshots, runDir: run.dir, runId: run.id },
       { ...op, argv: shell, env: { ...op.env, TERM: process.env['TERM'] ?? 'dumb' } },
@@ -64,7 +72,9 @@ function openSnapshot({ snapshots }: LocalWorker, place: ShellPlace & { type: 's
 
 /** The step's own command surroundings, on its workspace as it stood. */
 function openKept(store: Store, { snapshots, run }: LocalWorker, name: string): Opened {
-  const row = store.db.prepare('SELECT base, op FROM kept WHERE name = ?').get(name) as { base: SnapshotId | null; op: string } | undefined;
+  const row = store.db.prepare('SELECT base, op FROM kept WHERE name = ?').get(name) as
+    | { base: SnapshotId | null; op: string }
+    | undefined;
   const kept = join(store.dir, 'kept', name);
   if (row === undefined || !existsSync(kept)) {
     throw wrongUse('no-failed-step', 'The workspace of the failed step is not in the store any more.', {
@@ -81,7 +91,9 @@ function openKept(store: Store, { snapshots, run }: LocalWorker, name: string): 
   };
   const op = JSON.parse(row.op) as RunOp;
   // Its inputs may have been pruned since.
-  const mounts = op.mounts.filter((mount) => mount.type !== 'step' || findSnapshot(store.db, mount.step as string as SnapshotId));
+  const mounts = op.mounts.filter(
+    (mount) => mount.type !== 'step' || findSnapshot(store.db, mount.step as string as SnapshotId),
+  );
   return { op: { ...op, mounts }, workspace, close };
 }
 

@@ -29,8 +29,13 @@ function isOrphan(store: Store, folder: string): boolean {
 
 /** Names below snapshots/ that rows name. */
 export function namedFolders(store: Store): Set<string> {
-  const rows = store.db.prepare('SELECT folders, folded FROM snapshots').all() as { folders: string; folded: string | null }[];
-  return new Set(rows.flatMap((row) => [...(JSON.parse(row.folders) as string[]), ...(row.folded ? [row.folded] : [])]));
+  const rows = store.db.prepare('SELECT folders, folded FROM snapshots').all() as {
+    folders: string;
+    folded: string | null;
+  }[];
+  return new Set(
+    rows.flatMap((row) => [...(JSON.parse(row.folders) as string[]), ...(row.folded ? [row.folded] : [])]),
+  );
 }
 
 function foldersIn(dir: string): string[] {

@@ -1,8 +1,22 @@
 /** One suite that every snapshot driver passes. */
 import { execFileSync } from 'node:child_process';
 import {
-  chmodSync, chownSync, closeSync, existsSync, ftruncateSync, linkSync, mkdirSync, openSync, readFileSync, readdirSync,
-  renameSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync,
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -53,7 +67,9 @@ describe.each(['overlay', 'btrfs'] as const)('%s', (name) => {
   };
   const told = (changes: Iterable<Change>) =>
     [...changes].map((change) =>
-      change.kind === 'deleted' ? `D ${change.path}` : `P ${change.entry.path}${change.opaque ? ' opaque' : ''}`,
+      change.kind === 'deleted'
+        ? `D ${change.path}`
+        : `P ${change.entry.path}${change.opaque ? ' opaque' : ''}`,
     );
 
   test('a fork shows its parent, and changes nothing of it', () => {
@@ -71,7 +87,9 @@ describe.each(['overlay', 'btrfs'] as const)('%s', (name) => {
       expect(readFileSync(join(root, 'etc/a'), 'utf8')).toBe('two');
       expect(() => writeFileSync(join(root, 'c'), 'x')).toThrow(/EROFS/);
     });
-    expect(told(driver.diff(next))).toEqual(['P b', 'P etc', 'P etc/a'].filter((line) => line !== 'P etc' || name === 'overlay'));
+    expect(told(driver.diff(next))).toEqual(
+      ['P b', 'P etc', 'P etc/a'].filter((line) => line !== 'P etc' || name === 'overlay'),
+    );
   });
 
   test('a discarded workspace leaves nothing', () => {
@@ -86,8 +104,10 @@ describe.each(['overlay', 'btrfs'] as const)('%s', (name) => {
 
   test('deletions, replaced folders and renames are told', () => {
     const base = commit([], (root) => {
-      for (const folder of ['keep', 'gone', 'replaced', 'moved/deep']) mkdirSync(join(root, folder), { recursive: true });
-      for (const file of ['keep/a', 'keep/b', 'gone/c', 'replaced/old', 'moved/deep/d']) writeFileSync(join(root, file), file);
+      for (const folder of ['keep', 'gone', 'replaced', 'moved/deep'])
+        mkdirSync(join(root, folder), { recursive: true });
+      for (const file of ['keep/a', 'keep/b', 'gone/c', 'replaced/old', 'moved/deep/d'])
+        writeFileSync(join(root, file), file);
     });
     const next = commit(base, (root) => {
       rmSync(join(root, 'keep/a'));
@@ -98,7 +118,15 @@ describe.each(['overlay', 'btrfs'] as const)('%s', (name) => {
       execFileSync('mv', [join(root, 'moved'), join(root, 'elsewhere')]);
     });
     const changes = told(driver.diff(next));
-    for (const line of ['D keep/a', 'D gone', 'D moved', 'P elsewhere', 'P elsewhere/deep', 'P elsewhere/deep/d', 'P replaced/new']) {
+    for (const line of [
+      'D keep/a',
+      'D gone',
+      'D moved',
+      'P elsewhere',
+      'P elsewhere/deep',
+      'P elsewhere/deep/d',
+      'P replaced/new',
+    ]) {
       expect(changes).toContain(line);
     }
     // Either the old content is hidden as a whole, or entry by entry.
@@ -126,7 +154,11 @@ describe.each(['overlay', 'btrfs'] as const)('%s', (name) => {
       chownSync(join(root, 'd/owned'), 70_000, 4_000_000);
       chmodSync(join(root, 'd/setuid'), 0o4751);
       // cap_net_bind_service=ep, version 2.
-      setXattr(join(root, 'd/caps'), 'security.capability', Buffer.from('0100000200040000000000000000000000000000', 'hex'));
+      setXattr(
+        join(root, 'd/caps'),
+        'security.capability',
+        Buffer.from('0100000200040000000000000000000000000000', 'hex'),
+      );
       setXattr(join(root, 'd/owned'), 'user.note', Buffer.from([0, 255, 10]));
       execFileSync('setfacl', ['-m', 'u:1234:rw', join(root, 'd/acl')]);
       linkSync(join(root, 'd/owned'), join(root, 'd/hard'));
@@ -147,7 +179,10 @@ describe.each(['overlay', 'btrfs'] as const)('%s', (name) => {
     const without = ['d/sparse'];
     const options = { without, times: true };
     const wanted = ['d', 'd/setuid', 'd/link'];
-    const pick = (root: string) => listTree(root, options).map((line) => (wanted.some((path) => line.startsWith(`${path} `)) ? line : line.replace(/ \d+$/, '')));
+    const pick = (root: string) =>
+      listTree(root, options).map((line) =>
+        wanted.some((path) => line.startsWith(`${path} `)) ? line : line.replace(/ \d+$/, ''),
+      );
     const stack = commit([], write);
     expect(view(stack, pick)).toEqual(pick(plain));
     view(stack, (root) => {
@@ -155,7 +190,9 @@ describe.each(['overlay', 'btrfs'] as const)('%s', (name) => {
       expect(size).toBe(5 * 2 ** 30);
       expect(blocks * 512).toBeLessThan(2 ** 20);
     });
-    const paths = [...driver.diff(stack)].map((change) => (change.kind === 'present' ? change.entry.path : ''));
+    const paths = [...driver.diff(stack)].map((change) =>
+      change.kind === 'present' ? change.entry.path : '',
+    );
     expect(paths).toContain(strange);
     expect(encodeName(strange).includes(0xff)).toBe(true);
   });
@@ -221,4 +258,3 @@ describe.each(['overlay', 'btrfs'] as const)('%s', (name) => {
     driver.remove(folder);
   });
 });
-

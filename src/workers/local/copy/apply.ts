@@ -21,9 +21,9 @@ import { copyOpenFile } from '../../../kit/copy-node.ts';
 import { errnoOf, outside, wrongUse } from '../../../kit/errors.ts';
 import { decodeName, encodeName, fsPath } from '../../../kit/names.ts';
 import {
-  O_PATH,
   descriptorPath,
   makeNode,
+  O_PATH,
   openFolder,
   openInRoot,
   readXattrs,
@@ -74,7 +74,11 @@ interface Writer {
   finish(): void;
 }
 
-function openWriter(root: string, contents: ReadonlyMap<string, Content>, isInParent?: (path: string) => boolean): Writer {
+function openWriter(
+  root: string,
+  contents: ReadonlyMap<string, Content>,
+  isInParent?: (path: string) => boolean,
+): Writer {
   const rootFd = openFolder(root);
   const umask = process.umask(0);
   /** Real host path of a folder of the image, by image path. */
@@ -163,7 +167,10 @@ function resolveFolder(rootFd: number, root: string, path: string, times: Map<st
     mkdirSync(fsPath(host), 0o755);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
-    throw wrongUse('not-a-folder', `/${path} of the image is not a folder, so nothing can be copied into it.`);
+    throw wrongUse(
+      'not-a-folder',
+      `/${path} of the image is not a folder, so nothing can be copied into it.`,
+    );
   }
   times.set(host, 0n);
   return host;
@@ -179,7 +186,8 @@ function openFolderInRoot(rootFd: number, path: string): string | undefined {
     }
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined;
-    if (errnoOf(error) === 'ELOOP') throw outside('symlink-loop', `/${path} of the image is a loop of symlinks.`);
+    if (errnoOf(error) === 'ELOOP')
+      throw outside('symlink-loop', `/${path} of the image is a loop of symlinks.`);
     throw error;
   }
 }
@@ -190,12 +198,21 @@ function existingFolder(rootFd: number, root: string, host: string, target: Targ
   if (stats === undefined) return undefined;
   if (typeOf(stats) === 'directory') return host;
   // The destination itself may be a symlink to a folder of the image.
-  const linked = typeOf(stats) === 'symlink' && target.isDest ? openFolderInRoot(rootFd, target.path) : undefined;
+  const linked =
+    typeOf(stats) === 'symlink' && target.isDest ? openFolderInRoot(rootFd, target.path) : undefined;
   if (linked?.startsWith(root)) return linked;
-  throw wrongUse('not-a-folder', `/${target.path} of the image is not a folder, but a folder is copied to it.`);
+  throw wrongUse(
+    'not-a-folder',
+    `/${target.path} of the image is not a folder, but a folder is copied to it.`,
+  );
 }
 
-function makeFile(target: Target, host: string, content: Content | undefined, hostOfLink: (path: string) => string): void {
+function makeFile(
+  target: Target,
+  host: string,
+  content: Content | undefined,
+  hostOfLink: (path: string) => string,
+): void {
   const existing = lstatIfAny(host);
   if (existing !== undefined) {
     if (typeOf(existing) === 'directory') {
@@ -210,7 +227,13 @@ function makeFile(target: Target, host: string, content: Content | undefined, ho
   if (target.type === 'symlink') symlinkSync(encodeName(target.link as string), fsPath(host));
   else if (target.type === 'file') writeContent(target, host, content as Content);
   else makeNode(host, target.type as 'char', target.mode, target.device);
-  if (target.type === 'symlink' || target.uid !== 0 || target.gid !== 0 || target.xattrs || (target.mode & 0o7000) !== 0) {
+  if (
+    target.type === 'symlink' ||
+    target.uid !== 0 ||
+    target.gid !== 0 ||
+    target.xattrs ||
+    (target.mode & 0o7000) !== 0
+  ) {
     setMetadata(target, host);
   }
   setTimes(host, BigInt(target.mtime));
@@ -220,9 +243,11 @@ function setMetadata(target: Target, host: string): void {
   lchownSync(fsPath(host), target.uid, target.gid);
   if (target.type !== 'symlink') chmodSync(fsPath(host), target.mode);
   for (const name of readXattrs(host)?.keys() ?? []) {
-    if (target.xattrs?.[name] === undefined && /^(user\.|security\.capability$|system\.posix_acl)/.test(name)) removeXattr(host, name);
+    if (target.xattrs?.[name] === undefined && /^(user\.|security\.capability$|system\.posix_acl)/.test(name))
+      removeXattr(host, name);
   }
-  for (const [name, value] of Object.entries(target.xattrs ?? {})) setXattr(host, name, Buffer.from(value, 'base64'));
+  for (const [name, value] of Object.entries(target.xattrs ?? {}))
+    setXattr(host, name, Buffer.from(value, 'base64'));
 }
 
 /** Parent folders are there and real, and the name is free: nothing can be followed. */
@@ -243,12 +268,13 @@ function writeContent(target: Target, host: string, content: Content): void {
     }
   } catch (error) {
     const hostFile = 'host' in content ? content.host : '';
-    if (hostFile && ['ENOENT', 'ELOOP'].includes(errnoOf(error) ?? '')) throw changedWhileRead(hostFile, error);
+    if (hostFile && ['ENOENT', 'ELOOP'].includes(errnoOf(error) ?? ''))
+      throw changedWhileRead(hostFile, error);
     throw error;
   } finally {
     closeSync(to);
   }
   // Equal times prove nothing for a file that was just written: then the copy itself is read.
-  if ('host' in content && content.listed.racy && hashFile(host) !== target.digest) throw changedWhileRead(content.host);
+  if ('host' in content && content.listed.racy && hashFile(host) !== target.digest)
+    throw changedWhileRead(content.host);
 }
-

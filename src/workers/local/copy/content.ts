@@ -2,9 +2,10 @@
  * Content that copies take, scanned once in a process: what its key was made of is what is copied later, and a file
  * that changed in between fails the step.
  */
-import { basename, join, posix } from 'node:path';
+
 import { realpathSync } from 'node:fs';
-import { type Digest, canonicalJson, sha256 } from '../../../kit/digest.ts';
+import { basename, join, posix } from 'node:path';
+import { canonicalJson, type Digest, sha256 } from '../../../kit/digest.ts';
 import { wrongUse } from '../../../kit/errors.ts';
 import type { Copy, InlineFile, SnapshotId } from '../../../plan/index.ts';
 import type { Store } from '../../../store/store.ts';
@@ -45,18 +46,22 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
   const fromSnapshot = (id: SnapshotId, path: string) => {
     const root = viewOf(id);
     const relative = posix.resolve('/', path).slice(1);
-    const scan = scanned(`${id}\0${relative}`, path, () => scanTree({ root, path: relative, keepsOwner: true }));
+    const scan = scanned(`${id}\0${relative}`, path, () =>
+      scanTree({ root, path: relative, keepsOwner: true }),
+    );
     return { host: join(root, relative), name: basename(relative), scan };
   };
 
   /** Digest of a path of a snapshot, which never changes: kept in the database. */
   const snapshotDigest = (id: SnapshotId, path: string): Digest => {
-    const known = store.db.prepare('SELECT digest FROM contents WHERE snapshot = ? AND selection = ?').get(id, path) as
-      | { digest: Digest }
-      | undefined;
+    const known = store.db
+      .prepare('SELECT digest FROM contents WHERE snapshot = ? AND selection = ?')
+      .get(id, path) as { digest: Digest } | undefined;
     if (known) return known.digest;
     const { digest } = fromSnapshot(id, path).scan;
-    store.db.prepare('INSERT OR REPLACE INTO contents (snapshot, selection, digest) VALUES (?, ?, ?)').run(id, path, digest);
+    store.db
+      .prepare('INSERT OR REPLACE INTO contents (snapshot, selection, digest) VALUES (?, ?, ?)')
+      .run(id, path, digest);
     return digest;
   };
 

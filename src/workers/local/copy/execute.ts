@@ -2,23 +2,29 @@
  * Runs a copy step. It starts from a whole earlier result of the same copy on the same parent, where there is one, and
  * applies the difference of the two lists; what comes out is bit for bit what a fresh copy gives.
  */
-import { constants as zlibConstants, deflateSync, inflateSync } from 'node:zlib';
+import { deflateSync, inflateSync, constants as zlibConstants } from 'node:zlib';
 import { canonicalJson, sha256 } from '../../../kit/digest.ts';
 import { lstat, lstatIfAny, typeOf } from '../../../kit/walk.ts';
 import type { CopyOp, SnapshotId } from '../../../plan/index.ts';
 import { findSnapshot } from '../../../store/snapshots.ts';
 import type { Store } from '../../../store/store.ts';
+import type { StepTask } from '../../worker.ts';
 import type { Workspace } from '../snapshots/driver.ts';
 import type { Snapshots } from '../snapshots/registry.ts';
-import type { StepTask } from '../../worker.ts';
 import { applyAll, applyDifference } from './apply.ts';
 import type { Contents } from './content.ts';
-import { type Difference, type Target, type TargetList, compareTargets, listTargets } from './targets.ts';
+import { compareTargets, type Difference, listTargets, type Target, type TargetList } from './targets.ts';
 
 /** A difference of more than this part of all targets is not worth stacking: the copy is made anew. */
 const largestDifference = 0.2;
 
-export function executeCopy(store: Store, snapshots: Snapshots, contents: Contents, op: CopyOp, task: StepTask): SnapshotId {
+export function executeCopy(
+  store: Store,
+  snapshots: Snapshots,
+  contents: Contents,
+  op: CopyOp,
+  task: StepTask,
+): SnapshotId {
   const startedMs = performance.now();
   const parent = snapshots.stackOf(task.base);
   const locate: Locate = (path) => (path === '' ? undefined : snapshots.driver.locate(parent, path));
@@ -30,7 +36,13 @@ export function executeCopy(store: Store, snapshots: Snapshots, contents: Conten
   const last = lastResult(store, slot, list, locate);
   const workspace = last ? snapshots.forkResult(last.snapshot) : snapshots.fork(task.base);
   const snapshot = finish(snapshots, workspace, () => {
-    if (last) applyDifference(workspace.root, list, last.difference, (path) => path === '' || locate(path) !== undefined);
+    if (last)
+      applyDifference(
+        workspace.root,
+        list,
+        last.difference,
+        (path) => path === '' || locate(path) !== undefined,
+      );
     else applyAll(workspace.root, list);
     return snapshots.commit(workspace, {
       key: task.key,
@@ -88,11 +100,13 @@ function lastResult(
   const before = JSON.parse(inflateSync(row.manifest).toString()) as Target[];
   const difference = compareTargets(before, list.targets);
   const { removed, changed, touched } = difference;
-  if (removed.length + changed.length + touched.length > 8 + list.targets.length * largestDifference) return undefined;
+  if (removed.length + changed.length + touched.length > 8 + list.targets.length * largestDifference)
+    return undefined;
   // A new name of an old inode, or a new inode for one of several names, would not be linked as in a fresh copy.
   if ([...before, ...list.targets].some((target) => target.sameAs !== undefined)) return undefined;
   // What the parent has at a removed path would have to show again; a replaced folder would hide what is below it.
-  if (removed.some((target) => locate(target.path) !== undefined || passesLink(target.path, locate))) return undefined;
+  if (removed.some((target) => locate(target.path) !== undefined || passesLink(target.path, locate)))
+    return undefined;
   return { snapshot: row.snapshot, difference };
 }
 
@@ -108,5 +122,7 @@ function passesLink(path: string, locate: Locate): boolean {
 function rememberResult(store: Store, slot: string, snapshot: SnapshotId, list: TargetList): void {
   if (list.targets.length < 50) return;
   const manifest = deflateSync(JSON.stringify(list.targets), { level: zlibConstants.Z_BEST_SPEED });
-  store.db.prepare('INSERT OR REPLACE INTO copy_slots (slot, snapshot, manifest) VALUES (?, ?, ?)').run(slot, snapshot, manifest);
+  store.db
+    .prepare('INSERT OR REPLACE INTO copy_slots (slot, snapshot, manifest) VALUES (?, ?, ?)')
+    .run(slot, snapshot, manifest);
 }

@@ -3,7 +3,7 @@
  * database as JSON.
  */
 import { createHash } from 'node:crypto';
-import { type Digest, canonicalJson } from '../../../kit/digest.ts';
+import { canonicalJson, type Digest } from '../../../kit/digest.ts';
 import type { EntryType } from '../../../kit/tree.ts';
 
 export interface Listed {

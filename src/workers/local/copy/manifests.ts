@@ -9,7 +9,12 @@ import type { Listed } from './listing.ts';
 type Manifest = Record<string, string>;
 
 /** Remembers a listing of `path` of a copy by the digest of its content. */
-export function rememberListing(db: Database, digest: string, path: string, listing: () => readonly Listed[]): void {
+export function rememberListing(
+  db: Database,
+  digest: string,
+  path: string,
+  listing: () => readonly Listed[],
+): void {
   remember(db, digest, () => listingManifest(listing(), path));
 }
 
@@ -22,7 +27,11 @@ function remember(db: Database, digest: string, make: () => Manifest | undefined
   const manifest = make();
   if (manifest === undefined) return;
   const data = deflateSync(JSON.stringify(manifest), { level: constants.Z_BEST_SPEED });
-  db.prepare('INSERT OR IGNORE INTO manifests (digest, data, last_used_ms) VALUES (?, ?, ?)').run(digest, data, Date.now());
+  db.prepare('INSERT OR IGNORE INTO manifests (digest, data, last_used_ms) VALUES (?, ?, ?)').run(
+    digest,
+    data,
+    Date.now(),
+  );
 }
 
 function listingManifest(listing: readonly Listed[], path: string): Manifest {
@@ -41,6 +50,9 @@ function settingsManifest(file: InlineFile): Manifest | undefined {
   const settings = lines.map((line) => /^(?:export )?(?<name>[A-Za-z_]\w*)=(?<value>.*)$/.exec(line)?.groups);
   if (settings.length === 0 || settings.some((setting) => setting === undefined)) return undefined;
   return Object.fromEntries(
-    settings.map((setting) => [`setting ${setting?.['name']}`, sha256(setting?.['value'] ?? '').slice(7, 19)]),
+    settings.map((setting) => [
+      `setting ${setting?.['name']}`,
+      sha256(setting?.['value'] ?? '').slice(7, 19),
+    ]),
   );
 }

@@ -3,16 +3,16 @@
  * and the whole listing by a fingerprint over all identities: when nothing changed, a scan reads metadata only.
  */
 import { createHash, hash } from 'node:crypto';
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, readlinkSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Digest } from '../../../kit/digest.ts';
 import { errnoOf, wrongUse } from '../../../kit/errors.ts';
-import { type IgnoreMatch, type IgnoreMatcher, compileIgnore, notIgnored } from '../../../kit/ignore.ts';
+import { compileIgnore, type IgnoreMatch, type IgnoreMatcher, notIgnored } from '../../../kit/ignore.ts';
 import { decodeName, fsPath } from '../../../kit/names.ts';
 import { splitDevice } from '../../../kit/system.ts';
 import { joinPath, listFolder, lstatIfAny, treeXattrs, typeOf } from '../../../kit/walk.ts';
 import type { Database } from '../../../store/database.ts';
-import { type Listed, contentDigest } from './listing.ts';
+import { contentDigest, type Listed } from './listing.ts';
 
 /**
  * A file whose time is younger than this when it is scanned may change again without a new time: kernels stamp files
@@ -53,7 +53,9 @@ export function scanFolder(db: Database, request: ScanRequest): Scan {
     | { fingerprint: string; digest: Digest }
     | undefined;
   const remembered = () => {
-    const found = db.prepare('SELECT listing FROM scans WHERE root = ?').get(name) as { listing: Uint8Array } | undefined;
+    const found = db.prepare('SELECT listing FROM scans WHERE root = ?').get(name) as
+      | { listing: Uint8Array }
+      | undefined;
     return found ? (JSON.parse(Buffer.from(found.listing).toString()) as Listed[]) : [];
   };
   if (row?.fingerprint === fingerprint) {
@@ -64,13 +66,9 @@ export function scanFolder(db: Database, request: ScanRequest): Scan {
   const digest = contentDigest(listing, request.keepsOwner);
   // A racy entry must be read again next time: no fingerprint may vouch for it.
   const trusted = listing.some((entry) => entry.racy) ? '' : fingerprint;
-  db.prepare('INSERT OR REPLACE INTO scans (root, fingerprint, digest, listing, last_used_ms) VALUES (?, ?, ?, ?, ?)').run(
-    name,
-    trusted,
-    digest,
-    Buffer.from(JSON.stringify(listing)),
-    Date.now(),
-  );
+  db.prepare(
+    'INSERT OR REPLACE INTO scans (root, fingerprint, digest, listing, last_used_ms) VALUES (?, ?, ?, ?, ?)',
+  ).run(name, trusted, digest, Buffer.from(JSON.stringify(listing)), Date.now());
   return { digest, isKnown: false, listing: () => listing };
 }
 
@@ -84,7 +82,10 @@ function walkFolder(request: ScanRequest): Seen[] {
   const top = join(request.root, request.path);
   const stats = lstatIfAny(top);
   if (stats === undefined) {
-    throw wrongUse('missing-file', `${request.path || request.root} was not found${request.path ? ` in ${request.root}` : ''}.`);
+    throw wrongUse(
+      'missing-file',
+      `${request.path || request.root} was not found${request.path ? ` in ${request.root}` : ''}.`,
+    );
   }
   const ignore = request.ignore?.length ? compileIgnore(request.ignore) : undefined;
   const seen: Seen[] = [{ path: '', stats }];
@@ -140,7 +141,12 @@ function fingerprintOf(seen: readonly Seen[]): string {
 }
 
 /** `startNs`: when the scan began; undefined where files can't change. */
-function listEntries(request: ScanRequest, seen: readonly Seen[], known: readonly Listed[], startNs: bigint | undefined): Listed[] {
+function listEntries(
+  request: ScanRequest,
+  seen: readonly Seen[],
+  known: readonly Listed[],
+  startNs: bigint | undefined,
+): Listed[] {
   const old = new Map(known.map((entry) => [entry.path, entry]));
   const firstOfInode = new Map<string, string>();
   return seen.map(({ path, stats }) => {
@@ -166,7 +172,13 @@ function listEntries(request: ScanRequest, seen: readonly Seen[], known: readonl
     const before = old.get(path);
     if (before !== undefined && isSame(before, entry)) {
       const { link, device, xattrs, digest } = before;
-      return Object.assign(entry, link !== undefined && { link }, device && { device }, xattrs && { xattrs }, digest && { digest });
+      return Object.assign(
+        entry,
+        link !== undefined && { link },
+        device && { device },
+        xattrs && { xattrs },
+        digest && { digest },
+      );
     }
     addContent(entry, host, stats);
     return entry;
@@ -195,7 +207,8 @@ function addContent(entry: Listed, host: string, stats: BigIntStats): void {
   if (entry.type === 'symlink') entry.link = decodeName(readlinkSync(fsPath(host), { encoding: 'buffer' }));
   if (entry.type === 'char' || entry.type === 'block') entry.device = splitDevice(stats.rdev);
   const xattrs = treeXattrs(host);
-  if (xattrs) entry.xattrs = Object.fromEntries([...xattrs].map(([name, value]) => [name, value.toString('base64')]));
+  if (xattrs)
+    entry.xattrs = Object.fromEntries([...xattrs].map(([name, value]) => [name, value.toString('base64')]));
 }
 
 const chunk = Buffer.allocUnsafe(1 << 20);
@@ -209,7 +222,8 @@ export function hashFile(host: string, expected?: BigIntStats): string {
     if (length < chunk.length) result = hash('sha256', chunk.subarray(0, length));
     else {
       const hasher = createHash('sha256');
-      for (; length > 0; length = readSync(fd, chunk, 0, chunk.length, null)) hasher.update(chunk.subarray(0, length));
+      for (; length > 0; length = readSync(fd, chunk, 0, chunk.length, null))
+        hasher.update(chunk.subarray(0, length));
       result = hasher.digest('hex');
     }
     if (expected !== undefined) checkUnchanged(host, expected, fstatSync(fd, { bigint: true }));
@@ -229,7 +243,11 @@ function openToRead(host: string): number {
 }
 
 function checkUnchanged(host: string, before: BigIntStats, after: BigIntStats): void {
-  if (identityOf(before) !== identityOf(after) || before.size !== after.size || before.mtimeNs !== after.mtimeNs) {
+  if (
+    identityOf(before) !== identityOf(after) ||
+    before.size !== after.size ||
+    before.mtimeNs !== after.mtimeNs
+  ) {
     throw changedWhileRead(host);
   }
 }
@@ -244,7 +262,11 @@ export function changedWhileRead(host: string, cause?: unknown) {
 
 /** Checks that a file on the host is still the one that was listed. */
 export function checkListed(host: string, entry: Listed, now: BigIntStats): void {
-  if (identityOf(now) !== entry.identity || String(now.mtimeNs) !== entry.mtime || Number(now.size) !== entry.size) {
+  if (
+    identityOf(now) !== entry.identity ||
+    String(now.mtimeNs) !== entry.mtime ||
+    Number(now.size) !== entry.size
+  ) {
     throw changedWhileRead(host);
   }
 }

@@ -108,14 +108,19 @@ function ownerOf(copy: Copy, listed: Listed): { uid: number; gid: number } {
 
 /** Whether a copy gives its entries the owners that they have at their source. */
 export function keepsOwners({ from, owner }: Copy): boolean {
-  return owner === undefined && (from.type === 'step' || (from.type === 'folder' && from.keepOwners === true));
+  return (
+    owner === undefined && (from.type === 'step' || (from.type === 'folder' && from.keepOwners === true))
+  );
 }
 
 function addInline(copy: Copy, file: InlineFile, add: Add): void {
   const path = imagePath(posix.join(copy.dest, file.path));
   const owner = copy.owner ?? { uid: 0, gid: 0 };
   const digest = sha256(file.data).slice('sha256:'.length);
-  add({ path, type: 'file', mode: copy.mode ?? file.mode, ...owner, mtime: '0', digest }, { inline: file.data });
+  add(
+    { path, type: 'file', mode: copy.mode ?? file.mode, ...owner, mtime: '0', digest },
+    { inline: file.data },
+  );
 }
 
 /** A path in an image: absolute, cleaned, without its leading slash. */

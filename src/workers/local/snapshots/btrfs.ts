@@ -3,7 +3,16 @@
  * committed. What changed is read from the stream of `btrfs send --no-data`, whose cost follows the change.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { outside } from '../../../kit/errors.ts';
@@ -75,7 +84,25 @@ function removeSubvolume(path: string): void {
     // Not a subvolume (a kill in the middle), or one that holds others.
     spawnSync('btrfs', ['property', 'set', path, 'ro', 'false'], { stdio: 'ignore' });
     const nested = spawnSync('btrfs', ['subvolume', 'list', '-o', path], { encoding: 'utf8' }).stdout ?? '';
-    if (nested !== '') spawnSync('find', [path, '-depth', '-mindepth', '1', '-inum', '256', '-exec', 'btrfs', 'subvolume', 'delete', '{}', ';'], { stdio: 'ignore' });
+    if (nested !== '')
+      spawnSync(
+        'find',
+        [
+          path,
+          '-depth',
+          '-mindepth',
+          '1',
+          '-inum',
+          '256',
+          '-exec',
+          'btrfs',
+          'subvolume',
+          'delete',
+          '{}',
+          ';',
+        ],
+        { stdio: 'ignore' },
+      );
     try {
       destroySubvolume(path);
     } catch {
@@ -108,13 +135,19 @@ function* differences(parent: string, tree: string): Generator<Change> {
     const content = join(tree, path);
     const entry = readEntry(content, path, now);
     if (entry.type !== 'directory') {
-      if (before === undefined || before.ino !== now.ino || touched.get(path)?.content || !sameMetadata(entry, readEntry(join(parent, path), path))) {
+      if (
+        before === undefined ||
+        before.ino !== now.ino ||
+        touched.get(path)?.content ||
+        !sameMetadata(entry, readEntry(join(parent, path), path))
+      ) {
         yield { kind: 'present', entry, content };
       }
       continue;
     }
     if (before?.ino === now.ino) {
-      if (!sameMetadata(entry, readEntry(join(parent, path), path))) yield { kind: 'present', entry, content };
+      if (!sameMetadata(entry, readEntry(join(parent, path), path)))
+        yield { kind: 'present', entry, content };
       continue;
     }
     const opaque = before !== undefined && typeOf(before) === 'directory';
@@ -131,10 +164,17 @@ function byFolder(a: string, b: string): number {
 }
 
 function sameMetadata(a: Entry, b: Entry): boolean {
-  const xattrs = (entry: Entry) => [...(entry.xattrs ?? [])].map(([name, value]) => `${name}=${value.toString('hex')}`).join();
+  const xattrs = (entry: Entry) =>
+    [...(entry.xattrs ?? [])].map(([name, value]) => `${name}=${value.toString('hex')}`).join();
   return (
-    a.type === b.type && a.mode === b.mode && a.uid === b.uid && a.gid === b.gid && a.size === b.size &&
-    a.mtimeNs === b.mtimeNs && a.link === b.link && xattrs(a) === xattrs(b)
+    a.type === b.type &&
+    a.mode === b.mode &&
+    a.uid === b.uid &&
+    a.gid === b.gid &&
+    a.size === b.size &&
+    a.mtimeNs === b.mtimeNs &&
+    a.link === b.link &&
+    xattrs(a) === xattrs(b)
   );
 }
 
@@ -163,9 +203,13 @@ function sendStream(parent: string, tree: string): Buffer {
     });
     closeSync(fd);
     if (result.status !== 0) {
-      throw outside('btrfs-send-failed', `\`btrfs send\` failed: ${(result.stderr || String(result.error)).trim()}.`, {
-        hint: 'Install btrfs-progs, or keep the store on another file system.',
-      });
+      throw outside(
+        'btrfs-send-failed',
+        `\`btrfs send\` failed: ${(result.stderr || String(result.error)).trim()}.`,
+        {
+          hint: 'Install btrfs-progs, or keep the store on another file system.',
+        },
+      );
     }
     return readFileSync(file);
   } finally {
@@ -177,4 +221,3 @@ function locateIn(tree: string, path: string): string | undefined {
   const at = join(tree, path);
   return isBelowFolders(tree, path) && lstatIfAny(at) !== undefined ? at : undefined;
 }
-

@@ -5,11 +5,11 @@
  */
 import { linkSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { copyMetadata, copyNode } from '../../../kit/copy-node.ts';
 import { fsPath } from '../../../kit/names.ts';
 import { bindMount, getXattr, mountOverlay, unmount } from '../../../kit/system.ts';
 import type { Change } from '../../../kit/tree.ts';
 import { joinPath, listFolder, lstat, lstatIfAny, readEntry, typeOf } from '../../../kit/walk.ts';
-import { copyMetadata, copyNode } from '../../../kit/copy-node.ts';
 import type { SnapshotDriver, Stack, Workspace } from './driver.ts';
 
 export function overlayDriver(snapshotsDir: string): SnapshotDriver {
@@ -97,7 +97,9 @@ function* walkFolders(folders: readonly string[], path: string): Generator<Chang
       continue;
     }
     const { merged, opaque } = mergedFolders(holders.map((folder) => join(folder, name)));
-    yield opaque ? { kind: 'present', entry, content: top, opaque } : { kind: 'present', entry, content: top };
+    yield opaque
+      ? { kind: 'present', entry, content: top, opaque }
+      : { kind: 'present', entry, content: top };
     yield* walkFolders(merged, at);
   }
 }
@@ -139,7 +141,10 @@ function locateIn(folders: readonly string[], path: string): string | undefined 
   return undefined;
 }
 
-function wayThrough(folder: string, names: readonly string[]): { end: 'there' | 'hidden' | 'missing'; at: string; folders: string[] } {
+function wayThrough(
+  folder: string,
+  names: readonly string[],
+): { end: 'there' | 'hidden' | 'missing'; at: string; folders: string[] } {
   const folders: string[] = [];
   let at = folder;
   for (const [index, name] of names.entries()) {
@@ -147,7 +152,8 @@ function wayThrough(folder: string, names: readonly string[]): { end: 'there' | 
     const stats = lstatIfAny(at);
     if (stats === undefined) return { end: 'missing', at, folders };
     const isLast = index === names.length - 1;
-    if (isWhiteout(stats) || (!isLast && typeOf(stats) !== 'directory')) return { end: 'hidden', at, folders };
+    if (isWhiteout(stats) || (!isLast && typeOf(stats) !== 'directory'))
+      return { end: 'hidden', at, folders };
     if (!isLast) folders.push(at);
   }
   return { end: 'there', at, folders };
@@ -170,7 +176,11 @@ function foldInto(folders: readonly string[], target: string): void {
     if (found[0] === undefined) continue;
     const stats = lstat(found[0]);
     const to = join(target, name);
-    if (typeOf(stats) === 'directory') foldInto(found.filter((at) => typeOf(lstat(at)) === 'directory'), to);
+    if (typeOf(stats) === 'directory')
+      foldInto(
+        found.filter((at) => typeOf(lstat(at)) === 'directory'),
+        to,
+      );
     else foldFile(found[0], to);
   }
   copyMetadata(readEntry(top, ''), target);

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import type { SnapshotReader } from '../../../images/ports.ts';
 import { unmount } from '../../../kit/system.ts';
 import type { SnapshotId, StepKey } from '../../../plan/index.ts';
-import { type Run, newId } from '../../../store/runs.ts';
+import { newId, type Run } from '../../../store/runs.ts';
 import { insertSnapshot, lineageOf, setFolded } from '../../../store/snapshots.ts';
 import type { Store } from '../../../store/store.ts';
 import { btrfsDriver, isBtrfs } from './btrfs.ts';
@@ -68,7 +68,8 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
       const id = folder as SnapshotId;
       driver.release(workspace);
       driver.commit(workspace, folder);
-      const below = driver.name === 'overlay' && request.onResult ? (stackOf(request.onResult)[0]?.folders ?? []) : [];
+      const below =
+        driver.name === 'overlay' && request.onResult ? (stackOf(request.onResult)[0]?.folders ?? []) : [];
       insertSnapshot(store.db, {
         ...request,
         id,
@@ -92,7 +93,10 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
       views.set(id, at);
       return at;
     },
-    lineage: (id) => lineageOf(store.db, id).map((row) => row.id).reverse(),
+    lineage: (id) =>
+      lineageOf(store.db, id)
+        .map((row) => row.id)
+        .reverse(),
     // The whole lineage: without a folded one, for a difference looks at the parent alone.
     changes: (id) => driver.diff(lineageOf(store.db, id)),
     async view(id, body) {

@@ -1,0 +1,46 @@
+/** What is asked of a build, and what it tells in the end. */
+import type { Digest } from '../kit/digest.ts';
+import type { EventSink, Network, Step, StepFailure } from '../plan/index.ts';
+import type { Store } from '../store/store.ts';
+import type { Limits } from '../workers/local/index.ts';
+
+/** What a build file and its settings are. */
+export interface ProjectRequest {
+  store: Store;
+  /** The build file, absolute. */
+  path: string;
+  settingsFile?: string;
+  set: Readonly<Record<string, string>>;
+  target?: string;
+  noCache?: boolean;
+  noCacheFilter?: readonly string[];
+  network?: Network;
+}
+
+export interface BuildRequest extends ProjectRequest {
+  tags: readonly string[];
+  labels: Readonly<Record<string, string>>;
+  outputs: readonly OutputRequest[];
+  limits: Limits;
+  /** Steps at work at once. */
+  jobs: number;
+  /** The image's digest is asked for, though no output needs it. */
+  needDigest: boolean;
+  /** Seconds since the epoch: no time in a layer is later. */
+  sourceDateEpoch?: number;
+  timeoutMs?: number;
+  signal: AbortSignal;
+  onEvent: EventSink;
+}
+
+export interface OutputRequest {
+  type: string;
+  dest?: string;
+  /** `oci`, `docker`: a tar instead of a folder. */
+  tar?: boolean;
+}
+
+export type BuildResult =
+  | { outcome: 'done'; imageId: string; digest?: Digest; ran: number; reused: number; savedMs: number }
+  | { outcome: 'failed'; step: Pick<Step, 'id' | 'stage' | 'title'>; failure: StepFailure }
+  | { outcome: 'interrupted' };
