@@ -41,9 +41,10 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
   const startedMs = Date.now();
   const slots = slotsOf(plan);
   using logs = openLogs(store, buildId);
+  const tell = request.isMain ? request.onEvent : onlyTrouble(request.onEvent);
   const onEvent = (event: BuildEvent) => {
     logs.onEvent(event);
-    if (request.isMain || isTrouble(event, plan)) request.onEvent(event);
+    tell(event);
   };
   announce(plan, buildId, onEvent);
 
@@ -122,10 +123,24 @@ export function inTime(
   return { store, buildFile, startedMs, inputStep };
 }
 
-/** While another plan is evaluated for its build file, only failing steps are told. */
-function isTrouble(event: BuildEvent, plan: Plan): boolean {
-  if (event.type === 'step-failed' || event.type === 'warning') return true;
-  return event.type === 'step-planned' && plan.steps.some(({ id }) => id === event.step);
+/** While a build file is evaluated for another build, nothing is told but a failure: then that, and how it ended. */
+function onlyTrouble(sink: EventSink): EventSink {
+  const planned: BuildEvent[] = [];
+  let hasFailed = false;
+  return (event) => {
+    if (event.type === 'build-started' || event.type === 'step-planned') planned.push(event);
+    if (event.type === 'step-failed' && !hasFailed) {
+      hasFailed = true;
+      const { step } = event;
+      for (const earlier of planned)
+        if (earlier.type === 'build-started' || ('step' in earlier && earlier.step === step)) sink(earlier);
+    }
+    if (
+      event.type === 'warning' ||
+      (hasFailed && (event.type === 'step-failed' || event.type === 'build-done'))
+    )
+      sink(event);
+  };
 }
 
 function announce(plan: Plan, buildId: string, onEvent: EventSink): void {

@@ -184,6 +184,7 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
   } catch (error) {
     hasFailed = true;
     await Promise.allSettled(promises.values());
+    reportUntouched(known, reports, reuse);
     if (error instanceof NotRealised || signal.aborted) {
       return { reports, result: undefined, outcome: signal.aborted ? 'interrupted' : 'failed' };
     }

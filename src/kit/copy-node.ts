@@ -68,8 +68,8 @@ export function copyOpenFile(input: number, output: number): void {
   if (stats.size === 0) return;
   if (stats.size > 4096 && reflink(input, output)) return;
   // copy_file_range(2) fills holes on most file systems: a file with fewer blocks than bytes is copied by segments.
-  if (stats.blocks * 512 < stats.size) return copySparse(input, output, stats.size);
-  copyRange(input, output, stats.size);
+  if (stats.blocks * 512 < stats.size) copySparse(input, output, stats.size);
+  else copyRange(input, output, stats.size);
 }
 
 function copySparse(input: number, output: number, size: number): void {

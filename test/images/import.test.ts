@@ -203,7 +203,6 @@ describe('sound images', () => {
       const saved = await importing(snapshots, files.path(format), [format]);
       expect(listTree(snapshots.folderOf(saved.snapshot))).toEqual(expected);
     }
-    podman('system', 'reset', '--force');
   });
 });
 

@@ -138,7 +138,7 @@ test('a docker tar is also an OCI archive, and is the same twice', async () => {
   );
 });
 
-test('podman loads and runs it', async () => {
+test('podman loads it', async () => {
   using place = scratch();
   await write({ type: 'docker', dest: place.path('image.tar') });
   const podman = (...args: string[]) =>
@@ -154,20 +154,17 @@ test('podman loads and runs it', async () => {
       'vfs',
       ...args,
     );
-  try {
-    podman('load', '-q', '-i', place.path('image.tar'));
-    expect(
-      podman('image', 'ls', '--format', '{{.Repository}}:{{.Tag}}').split('\n').filter(Boolean).sort(),
-    ).toEqual(['docker.io/library/everything:1', 'localhost/other:latest']);
-    expect(
-      podman('image', 'inspect', '--format', '{{json .Config.Cmd}}', 'docker.io/library/everything:1'),
-    ).toContain('/etc/new');
-    const mount = podman('image', 'mount', 'docker.io/library/everything:1').trim();
-    expect(listTree(mount, { times: false })).toEqual(listTree(snapshots.folderOf(top), { times: false }));
-    podman('image', 'umount', '-a');
-  } finally {
-    podman('system', 'reset', '--force');
-  }
+  // Its folder goes as a whole: `system reset` would disturb every podman of this machine.
+  podman('load', '-q', '-i', place.path('image.tar'));
+  expect(
+    podman('image', 'ls', '--format', '{{.Repository}}:{{.Tag}}').split('\n').filter(Boolean).sort(),
+  ).toEqual(['docker.io/library/everything:1', 'localhost/other:latest']);
+  expect(
+    podman('image', 'inspect', '--format', '{{json .Config.Cmd}}', 'docker.io/library/everything:1'),
+  ).toContain('/etc/new');
+  const mount = podman('image', 'mount', 'docker.io/library/everything:1').trim();
+  expect(listTree(mount, { times: false })).toEqual(listTree(snapshots.folderOf(top), { times: false }));
+  podman('image', 'umount', '-a');
 });
 
 test('the Docker daemon loads it, from a file and from our pipe', async () => {

@@ -323,3 +323,18 @@ test('packing gives the same bytes each time, and its hash is theirs', async () 
   writeFileSync(place.path('sum'), `${digest?.slice(7)}  ${place.path('a.tar')}\n`);
   execFileSync('sha256sum', ['-c', '--quiet', place.path('sum')]);
 });
+
+test('names whose characters lie beyond 16 bits are not taken for bytes that are no UTF-8', async () => {
+  const name = '💀/𝐀 and 😀';
+  const header = encodeHeader({
+    name,
+    type: 'file',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    mtimeNs: 0n,
+  });
+  expect(header.includes('hdrcharset')).toBe(false);
+  expect((await readAll(Buffer.concat([header, endOfArchive])))[0]?.name).toBe(name);
+});

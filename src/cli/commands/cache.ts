@@ -77,7 +77,7 @@ async function inStore<F extends ListFlags>(
 }
 
 async function list(store: Store, { json }: ListFlags): Promise<void> {
-  const { listSnapshots } = await import('../cache/usage.ts');
+  const { listSnapshots } = await import('../../workers/local/cache/usage.ts');
   const rows = listSnapshots(store);
   if (json) {
     print(`${JSON.stringify(rows, undefined, 2)}\n`);
@@ -100,7 +100,7 @@ async function list(store: Store, { json }: ListFlags): Promise<void> {
 }
 
 async function showUsage(store: Store, { json }: ListFlags): Promise<void> {
-  const { usageByKind } = await import('../cache/usage.ts');
+  const { usageByKind } = await import('../../workers/local/cache/usage.ts');
   const lines = usageByKind(store);
   if (json) {
     print(`${JSON.stringify(lines, undefined, 2)}\n`);
@@ -124,7 +124,7 @@ async function pruneStore(store: Store, flags: PruneFlags): Promise<void> {
       : { notUsedSinceMs: Date.now() - parseDuration('--older-than', olderThan) }),
     ...(keepSize === undefined ? {} : { keepBytes: parseSize('--keep-size', keepSize) }),
   };
-  const { prune } = await import('../cache/prune.ts');
+  const { prune } = await import('../../workers/local/cache/prune.ts');
   const result = prune(store, { ...policy, all, dryRun });
   if (flags.json) {
     print(`${JSON.stringify(result, undefined, 2)}\n`);

@@ -48,7 +48,7 @@ async function createStore(path: string, options: { btrfs: boolean; size?: strin
   const sizeBytes = parseSize('--size', options.size ?? '20g');
   let fstab = '';
   if (options.btrfs) {
-    const { mountBtrfsLoop } = await import('../btrfs-loop.ts');
+    const { mountBtrfsLoop } = await import('../../workers/local/snapshots/btrfs-loop.ts');
     const { file, isNew } = mountBtrfsLoop(dir, sizeBytes);
     print(isNew ? `made ${file} (${formatBytes(sizeBytes)})\n` : `mounted ${file}, which was there\n`);
     fstab = `${file} ${dir} btrfs loop,noatime 0 0`;

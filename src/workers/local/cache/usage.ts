@@ -2,11 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodeName } from '../../kit/names.ts';
-import type { SnapshotId } from '../../plan/index.ts';
-import type { Store } from '../../store/store.ts';
-import { findProgram } from '../../workers/local/runtimes/programs.ts';
-import { isBtrfs } from '../../workers/local/snapshots/btrfs.ts';
+import { encodeName } from '../../../kit/names.ts';
+import type { SnapshotId } from '../../../plan/index.ts';
+import type { Store } from '../../../store/store.ts';
+import { findProgram } from '../runtimes/programs.ts';
+import { isBtrfs } from '../snapshots/btrfs.ts';
 import type { CachedSnapshot } from './select.ts';
 
 export interface CacheRow extends CachedSnapshot {

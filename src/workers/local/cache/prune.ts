@@ -4,12 +4,12 @@
  */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Digest, hexOf } from '../../kit/digest.ts';
-import type { SnapshotId } from '../../plan/index.ts';
-import { transaction } from '../../store/database.ts';
-import { liveRuns } from '../../store/runs.ts';
-import type { Store } from '../../store/store.ts';
-import { driverFor } from '../../workers/local/snapshots/registry.ts';
+import { type Digest, hexOf } from '../../../kit/digest.ts';
+import type { SnapshotId } from '../../../plan/index.ts';
+import { transaction } from '../../../store/database.ts';
+import { liveRuns } from '../../../store/runs.ts';
+import type { Store } from '../../../store/store.ts';
+import { driverFor } from '../snapshots/registry.ts';
 import { type PrunePolicy, selectForPrune } from './select.ts';
 import { type CacheRow, listSnapshots } from './usage.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type CachedSnapshot, selectForPrune } from '../../src/cli/cache/select.ts';
-import type { SnapshotId } from '../../src/plan/index.ts';
+import type { SnapshotId } from '../../../src/plan/index.ts';
+import { type CachedSnapshot, selectForPrune } from '../../../src/workers/local/cache/select.ts';
 
 const id = (name: string) => name as SnapshotId;
 const row = (name: string, parent: string | null, lastUsedMs: number, bytes = 10): CachedSnapshot => ({

@@ -1,5 +1,5 @@
 /** Which snapshots a prune may take: pure decisions over the rows of the store. */
-import type { SnapshotId } from '../../plan/index.ts';
+import type { SnapshotId } from '../../../plan/index.ts';
 
 export interface CachedSnapshot {
   id: SnapshotId;

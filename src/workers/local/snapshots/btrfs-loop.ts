@@ -11,8 +11,8 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs';
-import { outside, wrongUse } from '../kit/errors.ts';
-import { findProgram } from '../workers/local/runtimes/programs.ts';
+import { outside, wrongUse } from '../../../kit/errors.ts';
+import { findProgram } from '../runtimes/programs.ts';
 
 /** mkfs.btrfs refuses less than about 109 MiB. */
 const smallestBytes = 128 * 2 ** 20;
