@@ -4,7 +4,8 @@
  * everywhere and still reach the system byte for byte.
  */
 
-const escaped = /[\udc80-\udcff]/;
+// The second half of a real surrogate pair is no escaped byte.
+const escaped = /(?<![\ud800-\udbff])[\udc80-\udcff]/;
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Bytes of a name → string. */
@@ -53,7 +54,7 @@ export function isEscaped(name: string): boolean {
 /** String → bytes of the name. */
 export function encodeName(name: string): Buffer {
   if (!escaped.test(name)) return Buffer.from(name);
-  const parts = name.split(/([\udc80-\udcff])/).map((part) => {
+  const parts = name.split(/((?<![\ud800-\udbff])[\udc80-\udcff])/).map((part) => {
     const unit = part.charCodeAt(0);
     return part.length === 1 && unit >= 0xdc80 && unit <= 0xdcff
       ? Buffer.from([unit - 0xdc00])

@@ -74,6 +74,22 @@ export function treeXattrs(host: string): Map<string, Buffer> | undefined {
   return all.size > 0 ? all : undefined;
 }
 
+/** Whether two entries agree in all but path, content and inode. */
+export function sameMetadata(a: Entry, b: Entry): boolean {
+  const xattrs = (entry: Entry) =>
+    [...(entry.xattrs ?? [])].map(([name, value]) => `${name}=${value.toString('hex')}`).join();
+  return (
+    a.type === b.type &&
+    a.mode === b.mode &&
+    a.uid === b.uid &&
+    a.gid === b.gid &&
+    a.size === b.size &&
+    a.mtimeNs === b.mtimeNs &&
+    a.link === b.link &&
+    xattrs(a) === xattrs(b)
+  );
+}
+
 /** `a/b`, or `b` at the root. */
 export function joinPath(folder: string, name: string): string {
   return folder === '' ? name : `${folder}/${name}`;

@@ -34,11 +34,11 @@ export function newId(): string {
 export function beginRun(store: Store): Run {
   const id = newId();
   const dir = join(store.dir, 'run', id);
-  mkdirSync(dir);
-  // The lock is held before the name by which a sweeper looks for it exists.
+  // The lock is held before the name by which a sweeper looks for it exists, and the folder comes after it.
   const fd = openSync(`${dir}.new`, 'wx', 0o600);
   tryLock(fd);
   renameSync(`${dir}.new`, `${dir}.lock`);
+  mkdirSync(dir);
   return {
     id,
     dir,
@@ -58,6 +58,7 @@ export function beginRun(store: Store): Run {
 export function sweepRuns(store: Store, clean: (run: { id: string; dir: string }) => void): string[] {
   const swept: string[] = [];
   for (const name of readdirSync(join(store.dir, 'run'))) {
+    if (name.endsWith('.new')) removeStale(join(store.dir, 'run', name));
     if (!name.endsWith('.lock')) continue;
     const id = name.slice(0, -'.lock'.length);
     const dir = join(store.dir, 'run', id);
@@ -75,6 +76,12 @@ export function sweepRuns(store: Store, clean: (run: { id: string; dir: string }
     }
   }
   return swept;
+}
+
+/** A lock that was never named: its process was killed between two system calls. */
+function removeStale(path: string): void {
+  const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+  if (age > 60_000) rmSync(path, { force: true });
 }
 
 /** Ids of the runs whose processes live. */

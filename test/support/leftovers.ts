@@ -17,7 +17,11 @@ export function leftovers(dir: string): Leftovers {
   const cgroups = readdirSync('/sys/fs/cgroup')
     .flatMap((name) => [`/sys/fs/cgroup/${name}/cambium`])
     .concat('/sys/fs/cgroup/cambium')
-    .flatMap((folder) => foldersIn(folder).map((name) => join(folder, name)));
+    .flatMap((folder) => foldersIn(folder).map((name) => join(folder, name)))
+    // What is at work belongs to another test.
+    .filter((folder) =>
+      groupsIn(folder).every((group) => readIfAny(join(group, 'cgroup.procs')).trim() === ''),
+    );
   const processes = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {
@@ -27,6 +31,18 @@ export function leftovers(dir: string): Leftovers {
         : [];
     });
   return { mounts, cgroups, processes, runs: foldersIn(join(dir, 'run')) };
+}
+
+function groupsIn(folder: string): string[] {
+  return [folder, ...foldersIn(folder).flatMap((name) => groupsIn(join(folder, name)))];
+}
+
+function readIfAny(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 function foldersIn(folder: string): string[] {

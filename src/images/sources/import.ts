@@ -9,6 +9,7 @@ import { fsPath } from '../../kit/names.ts';
 import { setTimes, setXattr } from '../../kit/system.ts';
 import { copyEntry } from '../../kit/tar/copy-entry.ts';
 import { decompress } from '../../kit/tar/decompress.ts';
+import { brokenIn } from '../../kit/tar/format.ts';
 import { streamInput } from '../../kit/tar/input.ts';
 import { unpackLayer, unpackTar } from '../../kit/tar/unpack.ts';
 import type { Entry } from '../../kit/tree.ts';
@@ -142,7 +143,7 @@ async function unpack(body: () => Promise<void>, place: string): Promise<void> {
   try {
     await body();
   } catch (error) {
-    throw explainSystemError(error, `unpacking ${place}`);
+    throw brokenIn(place, explainSystemError(error, `unpacking ${place}`));
   }
 }
 

@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { errnoOf, explainSystemError, wrongUse } from '../../kit/errors.ts';
 import { compressionOf, decompress } from '../../kit/tar/decompress.ts';
+import { brokenIn } from '../../kit/tar/format.ts';
 import { newId } from '../../store/runs.ts';
 import { type ImageContext, withRunFolder } from '../context.ts';
 import { type DescribedImage, describeDockerArchive, describeLayout } from './described.ts';
@@ -52,7 +53,15 @@ export async function openAny(context: ImageContext, path: string): Promise<Open
   return { kind: 'tarball', path };
 }
 
-function openArchive(context: ImageContext, path: string): Promise<ImageFiles> {
+async function openArchive(context: ImageContext, path: string): Promise<ImageFiles> {
+  try {
+    return await openPlainOrPacked(context, path);
+  } catch (error) {
+    throw brokenIn(path, error);
+  }
+}
+
+function openPlainOrPacked(context: ImageContext, path: string): Promise<ImageFiles> {
   if (compressionOfFile(path) === 'none') return archiveFiles(path, path);
   return withRunFolder(context, async (dir) => {
     const copy = join(dir, `archive-${newId()}`);

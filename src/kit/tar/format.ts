@@ -2,7 +2,7 @@
  * The tar format's common ground (POSIX.1-2017 `pax`, and GNU tar's additions): what a member is, where header
  * fields lie, and how numbers and names are written in them.
  */
-import { outside, type UserError } from '../errors.ts';
+import { outside, UserError } from '../errors.ts';
 import { decodeName } from '../names.ts';
 
 export const blockSize = 512;
@@ -65,6 +65,20 @@ export function paddingOf(size: number): number {
 export function brokenTar(what: string): UserError {
   return outside('broken-tar', `The tar archive is broken: ${what}.`, {
     hint: 'The file may be cut off or damaged; fetch or make it again.',
+  });
+}
+
+/** Names the archive in what `readTar` says of a broken one; gives back all other errors as they are. */
+export function brokenIn(place: string, error: unknown): unknown {
+  if (!(error instanceof UserError) || error.code !== 'broken-tar' || error.message.includes(place))
+    return error;
+  const { code, message, hint, exitCode } = error;
+  return new UserError({
+    code,
+    message: `${place}: ${message}`,
+    exitCode,
+    cause: error,
+    ...(hint !== undefined && { hint }),
   });
 }
 

@@ -1,7 +1,5 @@
 /** Moves bytes between open files inside the kernel, without ever holding up the event loop for long. */
-import { readSync, writeSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { errnoOf } from '../errors.ts';
 import { copyRange, reflinkRange, seek } from '../system.ts';
 
 const sliceBytes = 32 * 1024 * 1024;
@@ -41,23 +39,5 @@ function shareBlocks({ from, fromAt, to, toAt, length }: Transfer): number {
 function copySlice(from: number, fromAt: number, to: number, toAt: number, length: number): number {
   seek(from, fromAt, 'set');
   seek(to, toAt, 'set');
-  try {
-    return copyRange(from, to, length);
-  } catch (error) {
-    // Between two kinds of file system, and on some network ones, the kernel leaves the copying to us.
-    if (!['EXDEV', 'EINVAL', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS'].includes(errnoOf(error) ?? '')) throw error;
-    return copyByHand(from, fromAt, to, toAt, length);
-  }
-}
-
-function copyByHand(from: number, fromAt: number, to: number, toAt: number, length: number): number {
-  const buffer = Buffer.allocUnsafe(Math.min(length, 1024 * 1024));
-  let done = 0;
-  while (done < length) {
-    const count = readSync(from, buffer, 0, Math.min(buffer.length, length - done), fromAt + done);
-    if (count === 0) break;
-    for (let at = 0; at < count; ) at += writeSync(to, buffer, at, count - at, toAt + done + at);
-    done += count;
-  }
-  return done;
+  return copyRange(from, to, length);
 }

@@ -17,8 +17,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { outside } from '../../../kit/errors.ts';
 import { bindMount } from '../../../kit/system.ts';
-import type { Change, Entry } from '../../../kit/tree.ts';
-import { joinPath, listFolder, lstatIfAny, readEntry, typeOf } from '../../../kit/walk.ts';
+import type { Change } from '../../../kit/tree.ts';
+import { joinPath, listFolder, lstatIfAny, readEntry, sameMetadata, typeOf } from '../../../kit/walk.ts';
 import { createSubvolume, destroySubvolume, makeReadOnly, snapshotSubvolume } from './btrfs-calls.ts';
 import type { SnapshotDriver, Stack, Workspace } from './driver.ts';
 import { touchedPaths } from './send-stream.ts';
@@ -65,7 +65,7 @@ export function btrfsDriver(snapshotsDir: string): SnapshotDriver {
       const tree = treeOf(stack);
       if (tree === undefined) return [];
       const parent = treeOf(stack, 1);
-      return parent === undefined ? walk(tree, '') : differences(parent, tree);
+      return parent === undefined ? wholeTree(tree) : differences(parent, tree);
     },
     locate(stack, path) {
       const tree = treeOf(stack);
@@ -111,6 +111,11 @@ function removeSubvolume(path: string): void {
   }
 }
 
+function* wholeTree(tree: string): Generator<Change> {
+  yield { kind: 'present', entry: readEntry(tree, ''), content: tree };
+  yield* walk(tree, '');
+}
+
 function* walk(tree: string, path: string): Generator<Change> {
   for (const name of listFolder(path === '' ? tree : join(tree, path))) {
     const at = joinPath(path, name);
@@ -121,6 +126,10 @@ function* walk(tree: string, path: string): Generator<Change> {
 }
 
 function* differences(parent: string, tree: string): Generator<Change> {
+  // The root's time alone is no change: any entry sets that.
+  const root = readEntry(tree, '');
+  if (!sameMetadata(root, { ...readEntry(parent, ''), mtimeNs: root.mtimeNs }))
+    yield { kind: 'present', entry: root, content: tree };
   const touched = touchedPaths(sendStream(parent, tree));
   /** Folders whose whole content is listed already, because they are new. */
   let covered: string | undefined;
@@ -161,21 +170,6 @@ function* differences(parent: string, tree: string): Generator<Change> {
 function byFolder(a: string, b: string): number {
   const [left, right] = [a.replaceAll('/', '\0'), b.replaceAll('/', '\0')];
   return left < right ? -1 : left > right ? 1 : 0;
-}
-
-function sameMetadata(a: Entry, b: Entry): boolean {
-  const xattrs = (entry: Entry) =>
-    [...(entry.xattrs ?? [])].map(([name, value]) => `${name}=${value.toString('hex')}`).join();
-  return (
-    a.type === b.type &&
-    a.mode === b.mode &&
-    a.uid === b.uid &&
-    a.gid === b.gid &&
-    a.size === b.size &&
-    a.mtimeNs === b.mtimeNs &&
-    a.link === b.link &&
-    xattrs(a) === xattrs(b)
-  );
 }
 
 /** The entry at `path`, unless a part of the way there is a symlink. */

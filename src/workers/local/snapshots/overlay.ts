@@ -9,7 +9,15 @@ import { copyMetadata, copyNode } from '../../../kit/copy-node.ts';
 import { fsPath } from '../../../kit/names.ts';
 import { bindMount, getXattr, mountOverlay, unmount } from '../../../kit/system.ts';
 import type { Change } from '../../../kit/tree.ts';
-import { joinPath, listFolder, lstat, lstatIfAny, readEntry, typeOf } from '../../../kit/walk.ts';
+import {
+  joinPath,
+  listFolder,
+  lstat,
+  lstatIfAny,
+  readEntry,
+  sameMetadata,
+  typeOf,
+} from '../../../kit/walk.ts';
 import type { SnapshotDriver, Stack, Workspace } from './driver.ts';
 
 export function overlayDriver(snapshotsDir: string): SnapshotDriver {
@@ -55,7 +63,12 @@ export function overlayDriver(snapshotsDir: string): SnapshotDriver {
       if (lowers.length > 1) mountOverlay({ lowers, at });
       else if (lowers[0] !== undefined) bindMount(lowers[0], at, { readonly: true });
     },
-    diff: (stack) => walkFolders(ownFolders(stack), ''),
+    *diff(stack) {
+      const own = ownFolders(stack);
+      if (own[0] === undefined) return;
+      yield* rootChange(own[0], allFolders(stack.slice(1))[0]);
+      yield* walkFolders(own, '');
+    },
     locate: (stack, path) => locateIn(allFolders(stack), path),
     fold(stack, dir) {
       mkdirSync(dir);
@@ -75,6 +88,14 @@ export function stackFolders(stack: Stack): string[] {
     names.push(...record.folders);
   }
   return names;
+}
+
+/** The root folder itself, when it isn't like its parent's. Its time alone is no change: any entry sets that. */
+function* rootChange(own: string, parent: string | undefined): Generator<Change> {
+  const entry = readEntry(own, '');
+  const isSame =
+    parent !== undefined && sameMetadata(entry, { ...readEntry(parent, ''), mtimeNs: entry.mtimeNs });
+  if (!isSame) yield { kind: 'present', entry, content: own };
 }
 
 /**

@@ -1,0 +1,95 @@
+/** A copy of 20,000 files, 85 MB: cold, unchanged, one of them changed. */
+import { rmSync } from 'node:fs';
+import { openBuildah } from '../peers/buildah.ts';
+import { cambiumOn } from '../peers/cambium.ts';
+import type { Place } from '../place.ts';
+import type { Case, Contender } from '../types.ts';
+import { buildContenders, writeFiles, writeProject } from './projects.ts';
+
+const folder = 'files20k';
+
+export function copyCases(place: Place): Case[] {
+  writeFiles(place, `${folder}/src`, { count: 20_000, perFolder: 100, bytes: 4250 });
+  writeProject(place, { folder, base: 'scratch', instructions: [{ copy: 'src', to: '/app/' }] });
+  const contenders = buildContenders(place, folder);
+  return [
+    {
+      id: 'copy-cold',
+      title: 'copy of 20,000 files, 85 MB: cold',
+      rounds: 3,
+      goals: [{ type: 'ratio', of: 'docker', factor: 0.5 }],
+      contenders: coldContenders(place),
+    },
+    {
+      id: 'copy-unchanged',
+      title: 'copy of 20,000 files: unchanged',
+      rounds: 5,
+      goals: [{ type: 'ratio', of: 'docker', factor: 0.2 }],
+      contenders,
+    },
+    {
+      id: 'copy-one',
+      title: 'copy of 20,000 files: one changed',
+      rounds: 5,
+      goals: [{ type: 'ratio', of: 'docker', factor: 0.1 }],
+      edit: (round) => place.write(`${folder}/src/d17/f50`, `round ${round} of ${place.dir}\n`),
+      contenders,
+    },
+  ];
+}
+
+/** Each build finds an empty store, or an emptied cache. */
+function coldContenders(place: Place): Contender[] {
+  const context = place.path(folder);
+  const remove = (path: string) => rmSync(path, { recursive: true, force: true });
+  const cambiums = [
+    { name: place.cambium.name, store: (round: number) => place.path(`cold${round}`) },
+    { name: place.cambiumBtrfs.name, store: (round: number) => `${place.btrfs}/cold${round}` },
+  ];
+  const { buildah } = place;
+  return [
+    ...cambiums.map(({ name, store }) => ({
+      name,
+      before(round: number) {
+        const old = store(round - 1);
+        place.sh(
+          'for folder in "$1"/snapshots/*; do btrfs -q subvolume delete "$folder" 2>/dev/null || true; done',
+          old,
+        );
+        remove(old);
+      },
+      commands: (round: number) => [
+        cambiumOn(place.program, store(round), name).build(`${context}/cambium.ts`, 'cold'),
+      ],
+    })),
+    ...place.dockers.map((docker) => ({
+      name: docker.name,
+      before() {
+        place.sh('"$@" rmi -f cold >/dev/null 2>&1 || true', ...envArgv(docker.command()));
+        place.meter.run(docker.command('builder', 'prune', '-af'));
+      },
+      commands: () => [docker.build('cold', context)],
+    })),
+    ...(buildah
+      ? [
+          {
+            name: buildah.name,
+            before: (round: number) => place.sh('rm -rf "$1"', place.path(`buildah-cold${round - 1}`)),
+            commands: (round: number) => [
+              openBuildah(place.path(`buildah-cold${round}`)).build('cold', context),
+            ],
+          },
+        ]
+      : []),
+  ];
+}
+
+function envArgv({
+  argv,
+  env = {},
+}: {
+  argv: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}): string[] {
+  return ['env', ...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...argv];
+}

@@ -1,0 +1,117 @@
+/**
+ * `npm run bench`: measures Cambium beside its peers, and writes bench/results/latest.json and latest.svg.
+ *
+ *   npm run bench -- [--only REGEX] [--rounds N] [--peers docker,newest,containerd,buildah] [--program FILE] [--docs]
+ *
+ * --docs writes the table and the plot into docs/ too.
+ */
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { arch, cpus, loadavg, release, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { copyCases } from './cases/copies.ts';
+import { editCases } from './cases/edits.ts';
+import { exportCases } from './cases/exports.ts';
+import { specCases } from './cases/specs.ts';
+import { stepCases } from './cases/steps.ts';
+import { makeBusyboxTar, openPlace, type Place, peerNames } from './place.ts';
+import { plot } from './plot.ts';
+import { formatMarkdown, formatTable } from './report.ts';
+import { runCase } from './rounds.ts';
+import type { Case, CaseResult } from './types.ts';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const resultsDir = join(root, 'bench/results');
+
+/** Each group of cases prepares its own files, and only when one of them is asked for. */
+const groups: readonly { ids: readonly string[]; cases: (place: Place) => Case[] }[] = [
+  { ids: ['idle-10', 'edit-1'], cases: editCases },
+  { ids: ['idle-20', 'stage-7'], cases: specCases },
+  { ids: ['copy-cold', 'copy-unchanged', 'copy-one'], cases: copyCases },
+  { ids: ['gib-store', 'gib-layout', 'gib-tar'], cases: exportCases },
+  { ids: ['run-true', 'independent-20'], cases: stepCases },
+];
+
+export interface Report {
+  date: string;
+  machine: { cpu: string; cores: number; memoryGiB: number; kernel: string; arch: string; node: string };
+  /** Load of the machine over the last 15 minutes: what else it did. */
+  load: number;
+  cases: CaseResult[];
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      only: { type: 'string', default: '' },
+      rounds: { type: 'string' },
+      peers: { type: 'string', default: peerNames.join() },
+      program: { type: 'string' },
+      docs: { type: 'boolean', default: false },
+    },
+  });
+  const say = (text: string) => process.stderr.write(`${text}\n`);
+  mkdirSync(resultsDir, { recursive: true });
+  // A bundle of its own, which nobody replaces while the benchmark runs.
+  const program = join(resultsDir, 'cambium.cjs');
+  if (values.program === undefined) bundle(program);
+  else copyFileSync(values.program, program);
+  const peers = new Set(values.peers.split(','));
+  const place = await openPlace({ program, peers, cacheDir: resultsDir, say });
+  const cases: CaseResult[] = [];
+  try {
+    place.importBase(makeBusyboxTar(place), 'bench-base:1');
+    const only = new RegExp(values.only);
+    const rounds = values.rounds === undefined ? {} : { rounds: Number(values.rounds) };
+    for (const group of groups) {
+      if (!group.ids.some((id) => only.test(id))) continue;
+      for (const one of group.cases(place).filter(({ id }) => only.test(id)))
+        cases.push(runCase(place, one, { ...rounds, say }));
+    }
+  } finally {
+    await place.close();
+  }
+  write(
+    { date: new Date().toISOString().slice(0, 10), machine: machine(), load: loadavg()[2] ?? 0, cases },
+    values.docs,
+  );
+}
+
+/** As the package is bundled, into a file of the benchmark's own. */
+function bundle(file: string): void {
+  const script = `import {bundle} from ${JSON.stringify(join(root, 'scripts/bundle.mjs'))}; await bundle(process.argv[1])`;
+  execFileSync(process.execPath, ['--input-type=module', '-e', script, file], { stdio: 'inherit' });
+}
+
+function machine(): Report['machine'] {
+  const [first] = cpus();
+  return {
+    cpu: first?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    arch: arch(),
+    node: process.version,
+  };
+}
+
+function write(report: Report, toDocs: boolean): void {
+  process.stdout.write(formatTable(report.cases));
+  const svg = plot(report.cases);
+  writeFileSync(join(resultsDir, 'latest.json'), `${JSON.stringify(report, undefined, 2)}\n`);
+  writeFileSync(join(resultsDir, 'latest.svg'), svg);
+  if (!toDocs) return;
+  writeFileSync(join(root, 'docs/benchmarks.svg'), svg);
+  const page = join(root, 'docs/benchmarks.md');
+  const { cores, memoryGiB, kernel, node } = report.machine;
+  const text = `Measured on ${report.date}: ${cores} cores, ${memoryGiB} GiB, Linux ${kernel}, Node ${node}, load ${report.load.toFixed(1)}.\n\n${formatMarkdown(report.cases)}`;
+  const marked = /(<!-- results -->\n)[\s\S]*(<!-- end of results -->)/;
+  writeFileSync(
+    page,
+    readFileSync(page, 'utf8').replace(marked, (_, begin, end) => `${begin}\n${text}\n${end}`),
+  );
+}
+
+await main();

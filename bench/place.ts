@@ -1,0 +1,122 @@
+/** Where the benchmarks run: scratch folders, the contenders' stores and daemons, and the base images in each of them. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { unmountBelow } from '../src/kit/system.ts';
+import { environment, type Meter, openMeter } from './measure.ts';
+import { type Buildah, openBuildah } from './peers/buildah.ts';
+import { type Cambium, cambiumOn } from './peers/cambium.ts';
+import { type Docker, startDocker } from './peers/docker.ts';
+import { fetchNewestDocker } from './peers/newest-docker.ts';
+
+export interface Place {
+  dir: string;
+  /** A mounted btrfs. */
+  btrfs: string;
+  program: string;
+  meter: Meter;
+  /** On this file system, and on btrfs. */
+  cambium: Cambium;
+  cambiumBtrfs: Cambium;
+  dockers: Docker[];
+  /** The newest one, with images in containerd's store: only that one writes OCI itself. */
+  containerd: Docker | undefined;
+  buildah: Buildah | undefined;
+  path(...names: string[]): string;
+  /** Writes a file below the place's folder, and its folders. */
+  write(path: string, content: string | Uint8Array, mode?: number): void;
+  sh(script: string, ...args: string[]): string;
+  /** Makes a tar of a root file system an image of this name, at each contender's. */
+  importBase(tar: string, name: string): void;
+  close(): Promise<void>;
+}
+
+export interface PlaceOptions {
+  program: string;
+  /** Which peers take part. */
+  peers: ReadonlySet<string>;
+  /** Keeps downloaded packages. */
+  cacheDir: string;
+  say(text: string): void;
+}
+
+export const peerNames = ['docker', 'newest', 'containerd', 'buildah'] as const;
+
+export async function openPlace({ program, peers, cacheDir, say }: PlaceOptions): Promise<Place> {
+  // Not /tmp, which may be a tmpfs: there is no overlay on it, and no disk.
+  const dir = mkdtempSync('/var/tmp/cambium-bench-');
+  const path = (...names: string[]) => join(dir, ...names);
+  const sh: Place['sh'] = (script, ...args) =>
+    execFileSync('bash', ['-euo', 'pipefail', '-c', script, 'bench', ...args], {
+      cwd: dir,
+      encoding: 'utf8',
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+  sh('truncate -s 12G btrfs.disk; mkfs.btrfs -q btrfs.disk; mkdir btrfs; mount -o loop btrfs.disk btrfs');
+  const meter = openMeter(dir);
+  const started: Docker[] = [];
+  const start = async (name: string, options: () => Parameters<typeof startDocker>[0]) => {
+    if (!peers.has(name)) return undefined;
+    try {
+      const docker = await startDocker(options());
+      started.push(docker);
+      return docker;
+    } catch (error) {
+      say(`left out: ${name}: ${error instanceof Error ? error.message : error}`);
+      return undefined;
+    }
+  };
+  const newest = () => fetchNewestDocker(join(cacheDir, 'newest-docker'));
+  const dockers = [
+    await start('docker', () => ({ dir: path('docker') })),
+    await start('newest', () => ({ dir: path('docker-newest'), prefix: newest() })),
+  ].filter((docker) => docker !== undefined);
+  const containerd = await start('containerd', () => ({
+    dir: path('docker-containerd'),
+    prefix: newest(),
+    label: 'docker newest, containerd',
+    storage: 'overlayfs',
+    flags: ['--feature', 'containerd-snapshotter=true'],
+  }));
+  const buildah = peers.has('buildah') ? openBuildah(path('buildah')) : undefined;
+  const place: Place = {
+    dir,
+    btrfs: path('btrfs'),
+    ...{ program, meter, dockers, containerd, buildah, path, sh },
+    cambium: cambiumOn(program, path('store'), 'cambium'),
+    cambiumBtrfs: cambiumOn(program, path('btrfs/store'), 'cambium on btrfs'),
+    write(name, content, mode = 0o644) {
+      mkdirSync(dirname(path(name)), { recursive: true });
+      writeFileSync(path(name), content);
+      chmodSync(path(name), mode);
+    },
+    importBase(tar, name) {
+      for (const { command } of [place.cambium, place.cambiumBtrfs])
+        meter.run(command('image', 'import', tar, name));
+      for (const docker of started) meter.run(docker.command('import', tar, name));
+      if (buildah === undefined) return;
+      meter.run(buildah.command('from', '--name', 'base', 'scratch'));
+      meter.run(buildah.command('add', 'base', tar, '/'));
+      meter.run(buildah.command('commit', 'base', name));
+      meter.run(buildah.command('rm', 'base'));
+    },
+    async close() {
+      for (const docker of started) await docker.stop();
+      unmountBelow(dir);
+      sh('umount btrfs 2>/dev/null || true');
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+  return place;
+}
+
+/** The tar of a small system: busybox. */
+export function makeBusyboxTar(place: Place): string {
+  place.sh(`mkdir -p busybox/bin busybox/etc busybox/tmp busybox/root
+    cp "$(command -v busybox)" busybox/bin/busybox
+    for name in sh cat ls echo mkdir true sed sleep sha256sum; do ln -s busybox "busybox/bin/$name"; done
+    echo 'root:x:0:0:root:/root:/bin/sh' > busybox/etc/passwd
+    tar -C busybox -cf busybox.tar .`);
+  return place.path('busybox.tar');
+}

@@ -1,0 +1,47 @@
+/** Runs a case: all contenders in turn in each round, so that a busy moment of the machine meets all alike. */
+import type { Place } from './place.ts';
+import type { Case, CaseResult, Contender, Row } from './types.ts';
+
+export interface RoundOptions {
+  /** Instead of the number of rounds that the case names. */
+  rounds?: number;
+  say(text: string): void;
+}
+
+/** Round 0 isn't measured: it fills caches. A contender that fails is told as that, and left out of the rest. */
+export function runCase(place: Place, one: Case, { rounds, say }: RoundOptions): CaseResult {
+  const rows = new Map<Contender, Row>(
+    one.contenders.map((each) => [each, { name: each.name, samples: [] }]),
+  );
+  const daemonCpuMs = () =>
+    [...place.dockers, ...(place.containerd ? [place.containerd] : [])].reduce(
+      (sum, docker) => sum + docker.cpuMs(),
+      0,
+    );
+  const last = rounds ?? one.rounds ?? 5;
+  for (let round = 0; round <= last; round++) {
+    one.edit?.(round);
+    for (const contender of rotated(one.contenders, round)) {
+      const row = rows.get(contender) as Row;
+      if (row.error !== undefined) continue;
+      try {
+        contender.before?.(round);
+        const options = { memory: one.memory === true, daemonCpuMs };
+        const sample = place.meter.measure(contender.commands(round), options);
+        contender.check?.(round);
+        if (round > 0) row.samples.push(sample);
+        say(`${one.id} ${round}/${last} ${contender.name}: ${Math.round(sample.wallMs)} ms`);
+      } catch (error) {
+        row.error = error instanceof Error ? error.message : String(error);
+        say(`${one.id}: ${contender.name} failed: ${row.error}`);
+      }
+    }
+  }
+  const { id, title, per = 1, goals } = one;
+  return { id, title, per, goals, rows: [...rows.values()] };
+}
+
+function rotated<T>(list: readonly T[], by: number): T[] {
+  const at = by % Math.max(list.length, 1);
+  return [...list.slice(at), ...list.slice(0, at)];
+}
