@@ -178,6 +178,8 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
     return { reports, result: last.hit.snapshot, outcome: 'done' };
   }
   try {
+    // What a key waits for is begun at once: it would otherwise be done one after the other, along the chain of bases.
+    for (const id of awaitedSources(plan, known)) void realise(id).catch(() => {});
     const result = await realise(plan.result);
     reportUntouched(known, reports, reuse);
     return { reports, result, outcome: 'done' };
@@ -190,6 +192,18 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
     }
     throw error;
   }
+}
+
+/** Steps that others of the plan copy from, and without whose results the keys of those can't be known. */
+function awaitedSources(plan: Plan, known: ReadonlyMap<StepId, KeyedStep>): StepId[] {
+  const needed = new Set<StepId>([plan.result]);
+  for (const step of plan.steps.toReversed()) {
+    if (!needed.has(step.id) || known.get(step.id)?.hit) continue;
+    for (const id of [...(step.base ? [step.base] : []), ...referencedSteps(step)]) needed.add(id);
+  }
+  return plan.steps
+    .filter(({ id, op }) => needed.has(id) && op.type === 'copy' && known.get(id)?.key === undefined)
+    .flatMap(referencedSteps);
 }
 
 /** Steps below the first that was found were never looked at: tell those that are there as reused. */

@@ -16,6 +16,7 @@ export type StageEntry = Stage & { location: PlanLocation } & (
     | { kind: 'stage'; name: string; options: StageOptions }
     | { kind: 'command'; run: string | readonly string[]; options: CommandOptions }
     | { kind: 'copy'; from: string; to: string; options: CopyOptions }
+    | { kind: 'copy-from'; other: ImageEntry; path: string; to: string; options: Omit<CopyOptions, 'ignore'> }
   );
 
 export interface ImageEntry extends Image {
@@ -31,6 +32,14 @@ export function authoringModule(folder: string, file: string, setting: Settings)
     stage: (name, options = {}): StageEntry => ({ kind: 'stage', name, options, location: here() }),
     command: (run, options = {}): StageEntry => ({ kind: 'command', run, options, location: here() }),
     copy: (from, to, options = {}): StageEntry => ({ kind: 'copy', from, to, options, location: here() }),
+    copyFrom: (other, path, to, options = {}): StageEntry => ({
+      kind: 'copy-from',
+      other: other as ImageEntry,
+      path,
+      to,
+      options,
+      location: here(),
+    }),
     setting,
   };
 }

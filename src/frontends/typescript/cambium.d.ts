@@ -27,7 +27,7 @@ export type StageList = Stage | false | null | undefined | readonly StageList[];
 
 /** One entry of an image's stages, as `stage`, `command` and `copy` make it. */
 export interface Stage {
-  readonly kind: 'stage' | 'command' | 'copy';
+  readonly kind: 'stage' | 'command' | 'copy' | 'copy-from';
 }
 
 /** An image, as `image` makes it. */
@@ -93,5 +93,15 @@ export declare function stage(name: string, options?: StageOptions): Stage;
 export declare function command(run: string | readonly string[], options?: CommandOptions): Stage;
 /** Copies a file or the content of a folder, below the folder of cambium.ts, to an absolute path in the image. */
 export declare function copy(from: string, to: string, options?: CopyOptions): Stage;
+/**
+ * Copies a file or the content of a folder of another image to an absolute path in this one. The other image is built
+ * too, beside the stages before this one; when its files come out the same, nothing after the copy runs again.
+ */
+export declare function copyFrom(
+  other: Image,
+  path: string,
+  to: string,
+  options?: Omit<CopyOptions, 'ignore'>,
+): Stage;
 /** Values from `--settings` and `--set`, checked. */
 export declare const setting: Settings;

@@ -1,7 +1,7 @@
 /** The entries of an image in TypeScript → stages: folders (configured as a spec's are), commands, copies. */
 import { realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
-import type { Copy, Step } from '../../plan/index.ts';
+import { basename, dirname, join, posix, resolve } from 'node:path';
+import type { Copy, Plan, Step } from '../../plan/index.ts';
 import { type Complaint, throwComplaints } from '../complaints.ts';
 import type { PlanRequest, SnapshotFiles } from '../request.ts';
 import { evaluationComplaints } from '../spec/errors.ts';
@@ -12,7 +12,7 @@ import { checkInput } from '../stages/inputs.ts';
 import { appendSettings, shellQuote } from '../stages/persisted.ts';
 import { type Evaluation, readEvaluation } from '../stages/result.ts';
 import type { StageStep } from '../stages/steps.ts';
-import type { StageEntry } from './authoring.ts';
+import type { ImageEntry, StageEntry } from './authoring.ts';
 
 export interface ProgramRequest {
   request: PlanRequest;
@@ -22,6 +22,8 @@ export interface ProgramRequest {
   entries: readonly StageEntry[];
   /** Every setting that the file declared, with its value. */
   declared: ReadonlyMap<string, string>;
+  /** Plans of the images that entries copy from. */
+  others: ReadonlyMap<ImageEntry, Plan>;
 }
 
 type FolderEntry = Extract<StageEntry, { kind: 'stage' }>;
@@ -51,7 +53,7 @@ export async function programStages(
   );
   const { steps, files, evaluation } = await configureCalls(program, calls, settings, complaints);
   const stages = entries.flatMap((entry) => {
-    const stage = stageOf(entry, { tree, folders, files, evaluation }, complaints);
+    const stage = stageOf(entry, { tree, folders, files, evaluation, others: program.others }, complaints);
     return stage === undefined ? [] : [stage];
   });
   return { stages, configuring: steps, settings };
@@ -117,6 +119,7 @@ interface Known {
   folders: ReadonlyMap<string, StageFolder>;
   files: SnapshotFiles | undefined;
   evaluation: Evaluation | undefined;
+  others: ReadonlyMap<ImageEntry, Plan>;
 }
 
 function stageOf(entry: StageEntry, known: Known, complaints: Complaint[]): StageStep | undefined {
@@ -130,6 +133,8 @@ function stageOf(entry: StageEntry, known: Known, complaints: Complaint[]): Stag
     }
     case 'copy':
       return copyStage(entry, known.tree, complaints);
+    case 'copy-from':
+      return copyFromStage(entry, known.others.get(entry.other) as Plan, complaints);
   }
 }
 
@@ -188,6 +193,30 @@ function copyStage(
     : { from: { type: 'folder', path: dirname(path) }, paths: [basename(path)], dest: to };
   const attributes = { ...(owner === undefined ? {} : { owner }), ...(mode === undefined ? {} : { mode }) };
   return { type: 'copy', name, location, from, copy: { ...copy, ...attributes } };
+}
+
+function copyFromStage(
+  { path, to, options, location }: Extract<StageEntry, { kind: 'copy-from' }>,
+  other: Plan,
+  complaints: Complaint[],
+): StageStep | undefined {
+  const { name = 'copy', owner, mode } = options;
+  if (!to.startsWith('/') || !path.startsWith('/')) {
+    const wrong = to.startsWith('/') ? path : to;
+    complaints.push({
+      code: 'bad-path',
+      message: `A copy between images needs absolute paths, not ${wrong}.`,
+      location,
+    });
+    return undefined;
+  }
+  const attributes = { ...(owner === undefined ? {} : { owner }), ...(mode === undefined ? {} : { mode }) };
+  const copy: Copy = {
+    from: { type: 'step', step: other.result },
+    paths: [posix.join(other.image.root, path)],
+    dest: to,
+  };
+  return { type: 'copy', name, location, from: path, copy: { ...copy, ...attributes } };
 }
 
 function texts(
