@@ -3,7 +3,7 @@
  * same facts: so the two can't disagree. Names of facts are for people.
  */
 import { canonicalJson, hexOf, sha256 } from '../kit/digest.ts';
-import type { CopyOp, RunOp, SourceOp, Step, StepKey } from '../plan/index.ts';
+import type { CopyOp, Mount, RunOp, SourceOp, Step, StepKey } from '../plan/index.ts';
 import type { InputFacts } from '../store/builds.ts';
 import type { ContentFacts } from '../workers/worker.ts';
 
@@ -43,7 +43,8 @@ export function copyFacts(
     const content = contents[index] as ContentFacts | StepKey;
     const name = `copy ${index + 1} to ${copy.dest}`;
     // Where it goes, in which order, and what owner and mode it gets.
-    facts[name] = canonicalJson([copy.paths, copy.owner ?? null, copy.mode ?? null]);
+    const selection = copy.select === undefined ? [] : [copy.select, copy.dest.endsWith('/')];
+    facts[name] = canonicalJson([copy.paths, copy.owner ?? null, copy.mode ?? null, ...selection]);
     if (typeof content === 'string') facts[`${name}: from step`] = content;
     else for (const [path, digest] of Object.entries(content)) facts[`${name}: ${path}`] = digest;
   }
@@ -71,11 +72,42 @@ export function runFacts(
   facts['host name'] = op.hostname ?? '';
   for (const [name, value] of Object.entries(op.env)) facts[`variable ${name}`] = value;
   for (const [index, mount] of op.mounts.entries()) {
-    facts[`mount ${mount.target}`] =
-      mount.type === 'step' ? `${mounts[index]} ${mount.path}` : `tmpfs ${mount.sizeBytes ?? ''}`;
+    const name = mount.type === 'secret' && mount.target === undefined ? `secret ${mount.id}` : mount.target;
+    facts[`mount ${name}`] = mountFact(mount, mounts[index]);
   }
+  for (const { name, address } of op.hosts ?? []) facts[`host ${name}`] = address;
+  for (const { name, soft, hard } of op.ulimits ?? []) facts[`limit ${name}`] = `${soft}:${hard}`;
+  if (op.shmBytes !== undefined) facts['size of /dev/shm'] = String(op.shmBytes);
+  // What the machine runs through an emulator is for another one.
+  if (op.platform) facts['platform'] = `${facts['platform']} for ${canonicalJson(op.platform)}`;
   for (const [name, value] of Object.entries(op.identity ?? {})) facts[`builder: ${name}`] = value;
   return facts;
+}
+
+/** `key`: of the step that the mount shows or starts from. What a cache or a secret holds is no part of any key. */
+function mountFact(mount: Mount, key: StepKey | undefined): string {
+  switch (mount.type) {
+    case 'step':
+      return `${key} ${mount.path}${mount.writable ? ' writable' : ''}`;
+    case 'tmpfs':
+      return `tmpfs ${mount.sizeBytes ?? ''}`;
+    case 'cache': {
+      const { id, readOnly, owner, mode, from } = mount;
+      return `cache ${canonicalJson([id, readOnly, owner, mode, from ? [key, from.path] : null])}`;
+    }
+    case 'secret': {
+      const { id, env, required, owner, mode } = mount;
+      return `secret ${canonicalJson([id, env ?? null, required, owner, mode])}`;
+    }
+    case 'ssh':
+      return `ssh ${canonicalJson([mount.id, mount.required])}`;
+  }
+}
+
+/** The step whose snapshot a mount shows or starts from. */
+export function stepOfMount(mount: Mount): Step['id'] | undefined {
+  if (mount.type === 'step') return mount.step;
+  return mount.type === 'cache' ? mount.from?.step : undefined;
 }
 
 /** The ids of the steps whose results a step needs, apart from its base. */
@@ -84,5 +116,5 @@ export function referencedSteps(step: Step): Step['id'][] {
   if (op.type === 'copy') return op.copies.flatMap(({ from }) => (from.type === 'step' ? [from.step] : []));
   if (op.type !== 'run') return [];
   const builder = op.root.type === 'builder' && op.root.builder !== 'host' ? [op.root.builder.step] : [];
-  return [...op.mounts.flatMap((mount) => (mount.type === 'step' ? [mount.step] : [])), ...builder];
+  return [...op.mounts.flatMap((mount) => stepOfMount(mount) ?? []), ...builder];
 }

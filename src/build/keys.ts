@@ -6,7 +6,8 @@ import type { Plan, SnapshotId, Step, StepId, StepKey } from '../plan/index.ts';
 import type { InputFacts } from '../store/builds.ts';
 import type { CacheHit } from '../store/snapshots.ts';
 import type { Worker } from '../workers/worker.ts';
-import { copyFacts, keyOf, referencedSteps, runFacts, sourceFacts } from './facts.ts';
+import { copyFacts, keyOf, referencedSteps, runFacts, sourceFacts, stepOfMount } from './facts.ts';
+import { locate } from './locate.ts';
 
 export interface KeyedStep {
   step: Step;
@@ -22,11 +23,18 @@ export interface KeyedStep {
 export type Identities = ReadonlyMap<StepId, Readonly<Record<string, string>>>;
 
 export async function identifySources(plan: Plan, worker: Worker): Promise<Identities> {
-  const sources = plan.steps.flatMap(({ id, op }) =>
-    op.type === 'source' ? [{ id, source: op.source }] : [],
+  const sources = plan.steps.flatMap(({ id, op, location }) =>
+    op.type === 'source' ? [{ id, source: op.source, location }] : [],
   );
   return new Map(
-    await Promise.all(sources.map(async ({ id, source }) => [id, await worker.identify(source)] as const)),
+    await Promise.all(
+      sources.map(async ({ id, source, location }) => {
+        const identity = await worker.identify(source).catch((error) => {
+          throw locate(error, location);
+        });
+        return [id, identity] as const;
+      }),
+    ),
   );
 }
 
@@ -48,14 +56,23 @@ export function keyStep(
   if (named.some((id) => keys.get(id) === undefined)) return unknown;
   const { op } = step;
   const find = (key: StepKey) => (step.noCache ? undefined : worker.find(key));
-  if (op.type === 'copy') return keyCopy(step, { worker, keys, results, base, find });
+  if (op.type === 'copy') {
+    try {
+      return keyCopy(step, { worker, keys, results, base, find });
+    } catch (error) {
+      throw locate(error, step.location);
+    }
+  }
   const facts =
     op.type === 'source'
       ? sourceFacts(op, identities.get(step.id) ?? {})
       : runFacts(
           op,
           base,
-          op.mounts.map((mount) => (mount.type === 'step' ? keys.get(mount.step) : undefined)),
+          op.mounts.map((mount) => {
+            const shown = stepOfMount(mount);
+            return shown && keys.get(shown);
+          }),
           op.root.type === 'builder' && op.root.builder !== 'host'
             ? keys.get(op.root.builder.step)
             : undefined,

@@ -7,6 +7,7 @@ import type { StepState } from '../store/builds.ts';
 import type { StepOutcome, StepTask, Worker } from '../workers/worker.ts';
 import { referencedSteps } from './facts.ts';
 import { type Identities, type KeyedStep, keyPlan, keyStep } from './keys.ts';
+import { locate } from './locate.ts';
 
 export interface ScheduleRequest {
   plan: Plan;
@@ -129,18 +130,22 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
 
   const execute = (keyed: KeyedStep & { key: StepKey }): Promise<StepOutcome> => {
     const { step, key, alias } = keyed;
-    return worker.execute({
-      step,
-      key,
-      alias,
-      base: step.base && results.get(step.base),
-      snapshotOf: (id) => results.get(id) as SnapshotId,
-      limits: request.limits,
-      timeoutMs: request.timeoutMs,
-      signal,
-      onOutput: (stream, text) =>
-        onEvent({ type: 'step-output', at: Date.now(), step: step.id, stream, text }),
-    });
+    return worker
+      .execute({
+        step,
+        key,
+        alias,
+        base: step.base && results.get(step.base),
+        snapshotOf: (id) => results.get(id) as SnapshotId,
+        limits: request.limits,
+        timeoutMs: request.timeoutMs,
+        signal,
+        onOutput: (stream, text) =>
+          onEvent({ type: 'step-output', at: Date.now(), step: step.id, stream, text }),
+      })
+      .catch((error) => {
+        throw locate(error, step.location);
+      });
   };
 
   const conclude = (

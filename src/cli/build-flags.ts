@@ -5,8 +5,15 @@ import { type Command, Option } from 'commander';
 import { wrongUse } from '../kit/errors.ts';
 import type { Network } from '../plan/index.ts';
 import type { Limits } from '../workers/local/runtimes/types.ts';
+import {
+  addDockerfileFlags,
+  type DockerfileFlags,
+  type RawDockerfileFlags,
+  readDockerfileFlags,
+} from './dockerfile-flags.ts';
 import { type OutputFlag, outputTypes, parseOutputs } from './outputs.ts';
 import { type ProgressMode, progressModes } from './progress/renderer.ts';
+import { repeatable } from './repeatable.ts';
 import {
   parseChoice,
   parseCount,
@@ -14,7 +21,6 @@ import {
   parseDuration,
   parseNetwork,
   parsePairs,
-  parsePlatform,
   parseSize,
   parseSourceDateEpoch,
 } from './values.ts';
@@ -30,6 +36,7 @@ export interface PlanFlags {
   noCache: boolean;
   noCacheFilter: string[];
   network?: Network;
+  dockerfile: DockerfileFlags;
   storeDir?: string;
 }
 
@@ -48,7 +55,7 @@ export interface BuildFlags extends PlanFlags {
 }
 
 /** What commander gives: texts, as they were typed. */
-interface RawFlags {
+interface RawFlags extends RawDockerfileFlags {
   file?: string;
   settings?: string;
   set: string[];
@@ -72,19 +79,13 @@ interface RawFlags {
   metadataFile?: string;
 }
 
-const collect = (value: string, earlier: string[]) => [...earlier, value];
-
-function repeatable(flags: string, description: string): Option {
-  return new Option(flags, description).default([], '').argParser(collect);
-}
-
 export function storeOption(): Option {
   return new Option('--store <dir>', 'where everything is kept (CAMBIUM_STORE)');
 }
 
 /** Adds the flags that decide what a plan is. */
 export function addPlanFlags(command: Command): Command {
-  return command
+  return addDockerfileFlags(command)
     .option('-f, --file <file>', 'the build file, when PATH alone does not name it')
     .option('--target <stage>', 'stop at this stage')
     .option('--settings <file>', "a file with the spec's settings")
@@ -92,7 +93,7 @@ export function addPlanFlags(command: Command): Command {
     .option('--no-cache', 'run every step')
     .addOption(repeatable('--no-cache-filter <stage>', 'run the steps of this stage'))
     .option('--network <mode>', 'network of the steps: host, none or nat')
-    .option('--platform <platform>', "the image's platform: this machine's own")
+    .option('--platform <platform>', "the image's platform; for specs this machine's own")
     .addOption(storeOption());
 }
 
@@ -117,13 +118,13 @@ export function addBuildFlags(command: Command): Command {
 
 /** Reads the plan's flags; `cwd` is where relative paths start. */
 export function readPlanFlags(where: string | undefined, raw: RawFlags, cwd: string): PlanFlags {
-  if (raw.platform !== undefined) parsePlatform('--platform', raw.platform);
   return {
     where: where ?? '.',
     set: parsePairs('--set', raw.set),
     noCache: !raw.cache,
     noCacheFilter: raw.cacheFilter.flatMap((names) => names.split(',')).filter((name) => name !== ''),
-    ...optional('file', raw.file, (file) => resolve(cwd, file)),
+    dockerfile: readDockerfileFlags(raw, cwd, process.env),
+    ...optional('file', raw.file, (file) => file),
     ...optional('settingsFile', raw.settings, (file) => resolve(cwd, file)),
     ...optional('target', raw.target, (target) => target),
     ...optional('network', raw.network, (network) => parseNetwork('--network', network)),

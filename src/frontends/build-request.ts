@@ -2,7 +2,8 @@
 import type { Digest } from '../kit/digest.ts';
 import type { EventSink, Network, Step, StepFailure } from '../plan/index.ts';
 import type { Store } from '../store/store.ts';
-import type { Limits } from '../workers/local/index.ts';
+import type { Limits, Provisions } from '../workers/local/index.ts';
+import type { DockerfileOptions } from './dockerfile/request.ts';
 
 /** What a build file and its settings are. */
 export interface ProjectRequest {
@@ -15,6 +16,10 @@ export interface ProjectRequest {
   noCache?: boolean;
   noCacheFilter?: readonly string[];
   network?: Network;
+  /** What a Dockerfile is built with. */
+  dockerfile?: DockerfileOptions;
+  /** Secrets and agents: never part of the plan. */
+  provisions?: Provisions;
 }
 
 export interface BuildRequest extends ProjectRequest {

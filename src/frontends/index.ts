@@ -4,10 +4,16 @@ import type { Plan } from '../plan/index.ts';
 import type { PlanRequest } from './request.ts';
 
 export { findBuildFile } from './find.ts';
+export { openProject } from './open-project.ts';
 export type { PlanRequest, SnapshotFiles } from './request.ts';
 
 /** The plan of a build file. What is wrong with the file is one `UserError` with all complaints. */
 export async function loadPlan(request: PlanRequest): Promise<Plan> {
+  const { dockerfile } = request;
+  if (dockerfile !== undefined) {
+    const { loadDockerfile } = await import('./dockerfile/index.ts');
+    return loadDockerfile({ ...request, dockerfile });
+  }
   if (request.path.endsWith('.spec')) {
     const { loadSpec } = await import('./spec/index.ts');
     return loadSpec(request);

@@ -2,6 +2,7 @@
 
 import {
   composeImage,
+  findImage,
   type HistoryItem,
   type ImageContext,
   saveImage,
@@ -10,8 +11,9 @@ import {
   writeOutput,
 } from '../images/index.ts';
 import type { Digest } from '../kit/digest.ts';
-import type { ImageConfig, Plan, SnapshotId } from '../plan/index.ts';
-import { lineageOf } from '../store/snapshots.ts';
+import type { ImageConfig, Plan, SnapshotId, Step, StepId } from '../plan/index.ts';
+import { lineageOf, type SnapshotRow } from '../store/snapshots.ts';
+import type { Store } from '../store/store.ts';
 import type { LocalWorker } from '../workers/local/index.ts';
 import type { BuildRequest } from './build-request.ts';
 
@@ -61,16 +63,46 @@ function withLabels(config: ImageConfig, labels: Readonly<Record<string, string>
   return Object.keys(labels).length === 0 ? config : { ...config, Labels: { ...config.Labels, ...labels } };
 }
 
-/** Each snapshot of the image by what made it, and the plan's words for it where the plan has the step. */
+/** What the plan says of itself, on top of what it started from; without that, each snapshot by what made it. */
 function historyOf({ store }: BuildRequest, plan: Plan, snapshot: SnapshotId): HistoryItem[] {
-  const words = new Map(
+  const lineage = lineageOf(store.db, snapshot);
+  const { history } = plan.image;
+  if (history === undefined) return lineage.map((row) => itemOf(row, wordsOf(plan))).reverse();
+  // Each step of the image has one snapshot on that of its base: so the two chains run side by side.
+  const snapshots = new Map<StepId, SnapshotRow>();
+  const steps = new Map(plan.steps.map((step) => [step.id, step]));
+  let below = 0;
+  let source: Step | undefined;
+  for (let step = steps.get(plan.result); step !== undefined; step = step.base && steps.get(step.base)) {
+    if (step.op.type === 'source') source = step;
+    else snapshots.set(step.id, lineage[below++] as SnapshotRow);
+  }
+  const own = history.map(({ createdBy, step, comment }): HistoryItem => {
+    const row = step === undefined ? undefined : snapshots.get(step);
+    return {
+      createdBy,
+      ...(row && { snapshot: row.id, created: new Date(row.createdMs).toISOString() }),
+      ...(comment !== undefined && { comment }),
+    };
+  });
+  return [...(source ? inherited(store, source, lineage.slice(below)) : []), ...own];
+}
+
+/** The history of an image that a build started from. */
+function inherited(store: Store, { op }: Step, lineage: readonly SnapshotRow[]): HistoryItem[] {
+  if (op.type === 'source' && op.source.type === 'image') {
+    const image = findImage(store.db, op.source.reference);
+    if (image?.snapshot === lineage[0]?.id) return [...(image?.history ?? [])];
+  }
+  return lineage.map((row) => itemOf(row, new Map())).reverse();
+}
+
+function wordsOf(plan: Plan): Map<string, string> {
+  return new Map(
     plan.steps.flatMap(({ title, history }) => (history ? [[title, history.createdBy] as const] : [])),
   );
-  return lineageOf(store.db, snapshot)
-    .reverse()
-    .map(({ id, title, createdMs }) => ({
-      createdBy: words.get(title) ?? title,
-      snapshot: id,
-      created: new Date(createdMs).toISOString(),
-    }));
+}
+
+function itemOf({ id, title, createdMs }: SnapshotRow, words: ReadonlyMap<string, string>): HistoryItem {
+  return { createdBy: words.get(title) ?? title, snapshot: id, created: new Date(createdMs).toISOString() };
 }

@@ -22,7 +22,7 @@ class Unfinished extends Error {
 }
 
 export async function build(request: BuildRequest): Promise<BuildResult> {
-  const worker = createLocalWorker(request.store);
+  const worker = createLocalWorker(request.store, request.provisions);
   try {
     const plan = await planOf(request, worker, request);
     return await buildImage(request, worker, plan);
@@ -36,7 +36,7 @@ export async function build(request: BuildRequest): Promise<BuildResult> {
 
 /** The plan of a build file and what a build of it would do. Only the build file itself is evaluated. */
 export async function planReport(request: ProjectRequest): Promise<{ plan: Plan; rows: PlanRow[] }> {
-  const worker = createLocalWorker(request.store);
+  const worker = createLocalWorker(request.store, request.provisions);
   try {
     const plan = await planOf(request, worker, {
       jobs: 1,
@@ -55,7 +55,7 @@ type Run = Pick<BuildRequest, 'jobs' | 'limits' | 'signal' | 'onEvent'>;
 async function planOf(request: ProjectRequest, worker: Worker, run: Run): Promise<Plan> {
   const { store, path } = request;
   const connected = (plan: Plan) =>
-    request.network === undefined ? plan : withNetwork(plan, request.network);
+    request.network === undefined || request.dockerfile ? plan : withNetwork(plan, request.network);
   const evaluate = async (evaluated: Plan): Promise<SnapshotFiles> => {
     const plan = connected(evaluated);
     const { jobs, limits, signal, onEvent } = run;
@@ -71,7 +71,7 @@ async function planOf(request: ProjectRequest, worker: Worker, run: Run): Promis
   // A walk over /etc: once is enough.
   let identity: Readonly<Record<string, string>> | undefined;
   const rest: Partial<PlanRequest> = {};
-  for (const name of ['settingsFile', 'target', 'noCache', 'noCacheFilter'] as const) {
+  for (const name of ['settingsFile', 'target', 'noCache', 'noCacheFilter', 'dockerfile'] as const) {
     if (request[name] !== undefined) Object.assign(rest, { [name]: request[name] });
   }
   const { resolveImage } = await import('./resolve-image.ts');
@@ -82,6 +82,7 @@ async function planOf(request: ProjectRequest, worker: Worker, run: Run): Promis
     hostIdentity: () => (identity ??= hostIdentity(store)),
     resolveImage: (source) => resolveImage(store, source),
     cacheDir: join(store.dir, 'compiled'),
+    onWarning: (warning) => run.onEvent({ type: 'warning', at: Date.now(), ...warning }),
     ...rest,
   });
   return connected(plan);

@@ -1,11 +1,12 @@
 /** What a frontend is asked, and what it may ask of its caller: no frontend runs anything by itself. */
-import type { ImageConfig, Plan, Platform, Source } from '../plan/index.ts';
+import type { ImageConfig, Plan, PlanLocation, Platform, Source } from '../plan/index.ts';
+import type { DockerfileOptions } from './dockerfile/request.ts';
 
 /** Reads a file of a built plan's snapshot, by its path from the snapshot's root; undefined where there is none. */
 export type SnapshotFiles = (path: string) => Buffer | undefined;
 
 export interface PlanRequest {
-  /** The build file: absolute, ending in `.spec` or `.ts`. */
+  /** The build file: absolute; `-` for a Dockerfile that came on standard input. */
   path: string;
   /** `--settings`: absolute. */
   settingsFile?: string;
@@ -23,6 +24,10 @@ export interface PlanRequest {
   noCacheFilter?: readonly string[];
   /** The configuration of an image that a build starts from; undefined for sources that have none. */
   resolveImage?: (source: Source) => Promise<{ config: ImageConfig; platform: Platform } | undefined>;
+  /** What a Dockerfile is built with; without it, `path` is a spec or a program. */
+  dockerfile?: DockerfileOptions;
+  /** Told of what is doubtful in a build file. */
+  onWarning?: (warning: { code: string; message: string; location: PlanLocation }) => void;
   /** Folder for compiled TypeScript build files; without it they are compiled each time. */
   cacheDir?: string;
 }

@@ -8,7 +8,7 @@ export async function resolveImage(
   store: Store,
   source: Source,
 ): Promise<{ config: ImageConfig; platform: Platform } | undefined> {
-  if (source.type === 'folder' || source.type === 'tarball') return undefined;
+  if (source.type !== 'image' && source.type !== 'oci-layout') return undefined;
   const { config, platform } = await resolveSource(store, source);
   return config && platform && { config, platform };
 }

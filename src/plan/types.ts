@@ -24,10 +24,20 @@ export interface Plan {
 }
 
 export interface ImageSpec {
+  /** The whole history, the oldest first, when the build file says it; what it started from is not part of it. */
+  history?: readonly HistoryLine[];
   /** Folder of the result's snapshot that is the image's root: `/`, or `/chroot` for specs. */
   root: string;
   config: ImageConfig;
   platform: Platform;
+}
+
+/** A line of an image's history. */
+export interface HistoryLine {
+  createdBy: string;
+  /** Whose snapshot it tells of; without one the configuration alone was changed. */
+  step?: StepId;
+  comment?: string;
 }
 
 export interface Platform {
@@ -55,6 +65,7 @@ export interface ImageConfig {
     Interval?: number;
     Timeout?: number;
     StartPeriod?: number;
+    StartInterval?: number;
     Retries?: number;
   };
 }
@@ -92,7 +103,9 @@ export interface SourceOp {
   source: Source;
 }
 
-export type Source =
+export type Source = LocalSource | RemoteSource;
+
+export type LocalSource =
   /** An image of this store. */
   | { type: 'image'; reference: string }
   /** A folder in OCI image layout; `reference` is a tag or a digest. */
@@ -101,6 +114,24 @@ export type Source =
   | { type: 'tarball'; path: string }
   /** A host folder that becomes the root filesystem. */
   | { type: 'folder'; path: string };
+
+/** What has to be fetched. */
+export type RemoteSource =
+  /** A file, alone in the root folder, by the name `file`. */
+  | { type: 'http'; url: string; file: string; checksum?: string }
+  /** The files of a commit. */
+  | {
+      type: 'git';
+      remote: string;
+      /** Branch, tag or commit; without it what HEAD is there. */
+      ref?: string;
+      /** Folder of the repository that is the root. */
+      subfolder?: string;
+      /** Beginning of the commit's id that is expected. */
+      checksum?: string;
+      keepGitFolder?: boolean;
+      submodules?: boolean;
+    };
 
 /** Copies files onto its base. */
 export interface CopyOp {
@@ -114,10 +145,25 @@ export interface Copy {
   paths: readonly string[];
   /** Absolute path in the image. With a trailing `/`, or with several paths: a folder to copy into. */
   dest: string;
-  /** Owner of all that is copied; default 0:0 for host folders, as it was for steps. */
-  owner?: { uid: number; gid: number };
-  /** Permission bits of all that is copied, instead of those of the source. */
-  mode?: number;
+  /**
+   * Owner of all that is copied; default 0:0 for host folders, as it was for steps. `name`: `user[:group]`, names or
+   * numbers, looked up in the image.
+   */
+  owner?: { uid: number; gid: number } | { name: string };
+  /** Permission bits of all that is copied, instead of those of the source; or how they change, as chmod(1) has it. */
+  mode?: number | string;
+  /** The copy is as COPY and ADD have it: paths are patterns, links to sources are followed. */
+  select?: Selection;
+}
+
+/** What COPY and ADD say beyond paths. */
+export interface Selection {
+  /** Patterns, in the syntax of .dockerignore, of what is left out below each path. */
+  exclude?: readonly string[];
+  /** Keep the folders on the way: those after `/./` where a path has it. */
+  parents?: boolean;
+  /** Unpack files that are archives. */
+  unpack?: boolean;
 }
 
 export type CopySource =
@@ -155,6 +201,17 @@ export interface RunOp {
   noNewPrivileges?: boolean;
   timeoutMs?: number;
   hostname?: string;
+  /** Lines of /etc/hosts beyond the usual ones. */
+  hosts?: readonly { name: string; address: string }[];
+  ulimits?: readonly { name: string; soft: number; hard: number }[];
+  /** Size of /dev/shm. */
+  shmBytes?: number;
+  /** Variables that the command sees but that are no part of its key: proxies. */
+  hiddenEnv?: Readonly<Record<string, string>>;
+  /** What the command is for, when that isn't this machine. */
+  platform?: Platform;
+  /** Make the working folder when it isn't there. */
+  makesCwd?: boolean;
   /** Things outside the plan that decide the result, as `name → digest`; enters the key. */
   identity?: Readonly<Record<string, string>>;
 }
@@ -170,7 +227,58 @@ export type RunRoot =
    */
   | { type: 'builder'; builder: 'host' | { step: StepId; root: string }; work: string };
 
-export type Mount =
-  /** A folder of another step's snapshot, read-only. */
-  | { type: 'step'; step: StepId; path: string; target: string }
-  | { type: 'tmpfs'; target: string; sizeBytes?: number };
+export type Mount = StepMount | TmpfsMount | CacheMount | SecretMount | SshMount;
+
+/** A folder or file of another step's snapshot: read-only, or with writes that are thrown away. */
+export interface StepMount {
+  type: 'step';
+  step: StepId;
+  path: string;
+  target: string;
+  writable?: boolean;
+}
+
+export interface TmpfsMount {
+  type: 'tmpfs';
+  target: string;
+  sizeBytes?: number;
+}
+
+/** A folder that outlives the step, of the store's volumes. */
+export interface CacheMount {
+  type: 'cache';
+  id: string;
+  target: string;
+  /** `private`: each run has one of its own. `locked`: runs wait for each other. */
+  sharing: 'shared' | 'private' | 'locked';
+  readOnly: boolean;
+  /** What it starts from. */
+  from?: { step: StepId; path: string };
+  /** Of its folder, when it starts empty. */
+  owner: { uid: number; gid: number };
+  mode: number;
+}
+
+/** Content that the caller of the build holds; the plan knows only its name. */
+export interface SecretMount {
+  type: 'secret';
+  id: string;
+  /** File that has it; absent: only the variable. */
+  target?: string;
+  /** Variable that has it. */
+  env?: string;
+  /** Without it the command runs with nothing there. */
+  required: boolean;
+  owner: { uid: number; gid: number };
+  mode: number;
+}
+
+/** The socket of an SSH agent; SSH_AUTH_SOCK names the first. */
+export interface SshMount {
+  type: 'ssh';
+  id: string;
+  target: string;
+  required: boolean;
+  owner: { uid: number; gid: number };
+  mode: number;
+}

@@ -13,7 +13,7 @@ async function planOf(set: Record<string, string>) {
   const scratch = mkdtempSync(join(tmpdir(), 'cambium-hello-'));
   try {
     return await loadPlan({
-      path: findBuildFile(example, undefined),
+      path: findBuildFile(example, undefined).path,
       set,
       hostIdentity: () => ({}),
       evaluate: async (plan) => buildPlan(plan, scratch).read,

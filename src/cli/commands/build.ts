@@ -10,13 +10,14 @@ import { colorsFor, print, tell } from '../io.ts';
 import { withStore } from '../open-store.ts';
 import { plainRenderer } from '../progress/plain.ts';
 import { jsonRenderer, type Renderer, resolveMode, silentRenderer } from '../progress/renderer.ts';
+import { openProjectOf } from '../project.ts';
 import { formatFailure, formatSummary } from '../report.ts';
 import { listenForInterrupts } from '../signals.ts';
 
 export function define(): Command {
   const command = new Command('build')
     .description('build an image, running only what changed')
-    .argument('[path]', 'a folder with a build file, a .spec, or a .ts (default: this folder)');
+    .argument('[path]', 'a folder with a build file, a .spec, a .ts, or - (default: this folder)');
   addBuildFlags(command).action(async (where: string | undefined, raw: RawFlags) => {
     if (raw.progress === 'json') tellErrorsAsJson();
     await build(readBuildFlags(where, raw, process.cwd(), process.env));
@@ -32,8 +33,8 @@ export function define(): Command {
 }
 
 async function build(flags: BuildFlags): Promise<void> {
-  const { findBuildFile } = await import('../../frontends/index.ts');
-  const path = findBuildFile(flags.where, flags.file);
+  using project = await openProjectOf(flags, process.cwd());
+  const { path, dockerfile } = project;
   await withStore(flags.storeDir, async (store) => {
     const { build: run } = await import('../../frontends/project.ts');
     const renderer = await chooseRenderer(flags);
@@ -43,6 +44,7 @@ async function build(flags: BuildFlags): Promise<void> {
       const result = await run({
         store,
         path,
+        ...(dockerfile && { dockerfile, provisions: flags.dockerfile.provisions }),
         ...pick(flags, ['settingsFile', 'target', 'network', 'sourceDateEpoch', 'timeoutMs']),
         set: flags.set,
         tags: flags.tags,

@@ -4,6 +4,7 @@ import { addPlanFlags, type RawFlags, readPlanFlags } from '../build-flags.ts';
 import { addExamples } from '../help.ts';
 import { colorsFor, print } from '../io.ts';
 import { withStore } from '../open-store.ts';
+import { openProjectOf } from '../project.ts';
 import { formatTable, titleBeside } from '../text.ts';
 
 export function define(): Command {
@@ -20,12 +21,12 @@ export function define(): Command {
 
 async function showPlan(where: string | undefined, raw: RawFlags & { json: boolean }): Promise<void> {
   const flags = readPlanFlags(where, raw, process.cwd());
-  const { findBuildFile } = await import('../../frontends/index.ts');
-  const path = findBuildFile(flags.where, flags.file);
+  using project = await openProjectOf(flags, process.cwd());
+  const { path, dockerfile } = project;
   await withStore(flags.storeDir, async (store) => {
     const { planReport } = await import('../../frontends/project.ts');
-    const { where: _where, file: _file, storeDir: _storeDir, ...rest } = flags;
-    const { plan, rows } = await planReport({ store, path, ...rest });
+    const { where: _where, file: _file, storeDir: _storeDir, dockerfile: _dockerfile, ...rest } = flags;
+    const { plan, rows } = await planReport({ store, path, ...rest, ...(dockerfile && { dockerfile }) });
     if (raw.json) {
       print(`${JSON.stringify({ plan, steps: rows }, undefined, 2)}\n`);
       return;

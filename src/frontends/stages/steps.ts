@@ -274,6 +274,8 @@ function commandTitle(argv: readonly string[]): string {
 
 function sourceTitle(source: Source): string {
   if (source.type === 'image') return source.reference;
+  if (source.type === 'http') return source.url;
+  if (source.type === 'git') return source.remote;
   return source.type === 'oci-layout' && source.reference !== undefined
     ? `${source.path}:${source.reference}`
     : source.path;

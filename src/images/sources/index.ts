@@ -1,7 +1,7 @@
 /** Sources of a build's first step, and `image import`: what they are, and their snapshots. */
 import { basename } from 'node:path';
 import { canonicalJson, type Digest, sha256 } from '../../kit/digest.ts';
-import type { ImageConfig, Platform, SnapshotId, Source, StepKey } from '../../plan/index.ts';
+import type { ImageConfig, LocalSource, Platform, SnapshotId, StepKey } from '../../plan/index.ts';
 import { fileKey } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
 import type { ImageContext } from '../context.ts';
@@ -26,13 +26,13 @@ export interface ResolvedSource {
 /** What identifies a source and its content, as `name → digest`: it enters the key of the step that brings it in. */
 export async function identifySource(
   store: Store,
-  source: Source,
+  source: LocalSource,
 ): Promise<Readonly<Record<string, string>>> {
   return { content: (await resolveSource(store, source)).identity };
 }
 
 /** Finds out what a source is, without unpacking it. */
-export async function resolveSource(store: Store, source: Source): Promise<ResolvedSource> {
+export async function resolveSource(store: Store, source: LocalSource): Promise<ResolvedSource> {
   switch (source.type) {
     case 'image': {
       const image = requireImage(store.db, source.reference);
@@ -57,7 +57,7 @@ export async function resolveSource(store: Store, source: Source): Promise<Resol
 export async function importSource(
   context: ImageContext,
   writer: SnapshotWriter,
-  source: Source,
+  source: LocalSource,
   step: { key: StepKey; stage: string; title: string },
 ): Promise<SnapshotId> {
   const { snapshot } = await treeOf({ context, writer, stage: step.stage }, source);
@@ -65,7 +65,7 @@ export async function importSource(
   return snapshot;
 }
 
-async function treeOf(importing: Importing, source: Source): Promise<ImportedTree> {
+async function treeOf(importing: Importing, source: LocalSource): Promise<ImportedTree> {
   const { context } = importing;
   switch (source.type) {
     case 'image':

@@ -1,24 +1,19 @@
 /** Runs a command step: a fork of its base, the mounts it declares, a container, and a commit when it exits with 0. */
-import { closeSync, mkdirSync, readlinkSync, renameSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { outside } from '../../kit/errors.ts';
-import { bindMount, descriptorPath, O_PATH, openFolder, openInRoot, unmountBelow } from '../../kit/system.ts';
+import { bindMount, mountTmpfs, unmountBelow } from '../../kit/system.ts';
 import type { RunOp, SnapshotId, StepId } from '../../plan/index.ts';
 import { newId } from '../../store/runs.ts';
-import type { Store } from '../../store/store.ts';
 import type { StepOutcome, StepTask } from '../worker.ts';
 import { mountHostBuilder } from './builder-root.ts';
-import type { RunMount, RunRequest, RunResult } from './runtimes/index.ts';
+import { checkRunnable } from './emulation.ts';
+import { inTree } from './in-tree.ts';
+import { withMounts } from './run-mounts.ts';
+import type { RunPlace } from './run-place.ts';
+import type { RunRequest, RunResult } from './runtimes/index.ts';
 import { runContainer } from './runtimes/index.ts';
+import { prepareMountpoints } from './runtimes/mountpoints.ts';
 import type { Workspace } from './snapshots/driver.ts';
-import type { Snapshots } from './snapshots/registry.ts';
-
-export interface RunPlace {
-  store: Store;
-  snapshots: Snapshots;
-  runDir: string;
-  runId: string;
-}
 
 export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Promise<StepOutcome> {
   const { snapshots } = place;
@@ -64,27 +59,37 @@ export async function runIn(
   mkdirSync(dir);
   try {
     const rootfs = prepareRoot(place, op, workspace, dir, task.snapshotOf);
+    if (op.platform) checkRunnable(op.platform);
+    // What a build file's base says of its working folder need not be there.
+    if (op.makesCwd) prepareMountpoints(rootfs, [{ path: op.cwd, kind: 'folder' }]);
     const timeoutMs = op.timeoutMs ?? task.timeoutMs;
     const bundle = join(dir, 'bundle');
     mkdirSync(bundle);
-    return await runContainer({
-      id,
-      dir: bundle,
-      rootfs,
-      argv: op.argv,
-      env: op.env,
-      cwd: op.cwd,
-      user: op.user,
-      mounts: op.mounts.map((mount) => hostMount(place, mount, task.snapshotOf)),
-      network: op.network,
-      security: op.security,
-      noNewPrivileges: op.noNewPrivileges ?? false,
-      hostname: op.hostname ?? 'cambium',
-      limits: task.limits,
-      ...(timeoutMs !== undefined && { timeoutMs }),
-      stdio: task.stdio ?? 'pipe',
-      signal: task.signal,
-      onOutput: task.onOutput,
+    return await withMounts(place, op.mounts, dir, task, (open) => {
+      // The runtime's configuration holds the variables: those of secrets never touch a disk.
+      if (Object.keys(open.env).length > 0) mountTmpfs(bundle);
+      return runContainer({
+        id,
+        dir: bundle,
+        rootfs,
+        argv: op.argv,
+        env: { ...op.hiddenEnv, ...op.env, ...open.env },
+        cwd: op.cwd,
+        user: op.user,
+        mounts: open.mounts,
+        network: op.network,
+        security: op.security,
+        noNewPrivileges: op.noNewPrivileges ?? false,
+        hostname: op.hostname ?? 'cambium',
+        hosts: op.hosts ?? [],
+        ulimits: op.ulimits ?? [],
+        ...(op.shmBytes !== undefined && { shmBytes: op.shmBytes }),
+        limits: task.limits,
+        ...(timeoutMs !== undefined && { timeoutMs }),
+        stdio: task.stdio ?? 'pipe',
+        signal: task.signal,
+        onOutput: task.onOutput,
+      });
     });
   } finally {
     unmountBelow(dir);
@@ -118,35 +123,6 @@ function prepareRoot(
   return rootfs;
 }
 
-function hostMount(
-  { snapshots }: RunPlace,
-  mount: RunOp['mounts'][number],
-  snapshotOf: StepTask['snapshotOf'],
-): RunMount {
-  if (mount.type === 'tmpfs') return mount;
-  const view = snapshots.mountView(snapshotOf(mount.step));
-  return { type: 'bind', source: inTree(view, mount.path, 'a mount'), target: mount.target, readonly: true };
-}
-
-/** Real host path of `path` inside the tree at `root`, whatever symlinks the tree has. */
-function inTree(root: string, path: string, what: string): string {
-  if (path === '/' || path === '') return root;
-  const rootFd = openFolder(root);
-  try {
-    const fd = openInRoot(rootFd, path, O_PATH);
-    const real = readlinkSync(descriptorPath(fd));
-    closeSync(fd);
-    return real;
-  } catch (error) {
-    throw outside('missing-folder', `${path}, ${what}, is not in the snapshot.`, {
-      cause: error,
-      hint: 'An earlier stage has to make it.',
-    });
-  } finally {
-    closeSync(rootFd);
-  }
-}
-
 /** What a kept workspace needs to be opened again. */
 export interface KeptWorkspace {
   base: SnapshotId | null;
@@ -156,12 +132,17 @@ export interface KeptWorkspace {
 /** The operation with snapshots in place of steps, for a time when the plan is gone. */
 function resolveSteps(op: RunOp, snapshotOf: StepTask['snapshotOf']): RunOp {
   const resolve = (step: StepId) => snapshotOf(step) as string as StepId;
+  // Proxies may hold passwords.
+  const { hiddenEnv: _hidden, ...kept } = op;
   const { root } = op;
   return {
-    ...op,
-    mounts: op.mounts.map((mount) =>
-      mount.type === 'step' ? { ...mount, step: resolve(mount.step) } : mount,
-    ),
+    ...kept,
+    mounts: op.mounts.map((mount) => {
+      if (mount.type === 'step') return { ...mount, step: resolve(mount.step) };
+      return mount.type === 'cache' && mount.from
+        ? { ...mount, from: { ...mount.from, step: resolve(mount.from.step) } }
+        : mount;
+    }),
     root:
       root.type === 'builder' && root.builder !== 'host'
         ? { ...root, builder: { ...root.builder, step: resolve(root.builder.step) } }

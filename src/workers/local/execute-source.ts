@@ -1,6 +1,6 @@
 /** Brings in a root filesystem from elsewhere: a folder by our own copy, images through src/images. */
 import type { SnapshotWriter } from '../../images/ports.ts';
-import type { Copy, CopyOp, SnapshotId, SourceOp } from '../../plan/index.ts';
+import type { Copy, CopyOp, RemoteSource, SnapshotId, Source, SourceOp } from '../../plan/index.ts';
 import { lease, type Run, withLock } from '../../store/runs.ts';
 import { findKey } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
@@ -14,6 +14,10 @@ export function folderCopy(path: string): Copy {
   return { from: { type: 'folder', path, keepOwners: true }, paths: ['.'], dest: '/' };
 }
 
+export function isRemote(source: Source): source is RemoteSource {
+  return source.type === 'http' || source.type === 'git';
+}
+
 export async function executeSource(
   store: Store,
   snapshots: Snapshots,
@@ -24,7 +28,15 @@ export async function executeSource(
 ): Promise<SnapshotId> {
   if (source.type === 'folder') {
     const op: CopyOp = { type: 'copy', copies: [folderCopy(source.path)] };
-    return executeCopy(store, snapshots, contents, op, task);
+    return executeCopy(store, snapshots, contents, op, task, run.dir);
+  }
+  if (isRemote(source)) {
+    const { fillFromRemote } = await import('./remote/index.ts');
+    const { key, base: parent } = task;
+    const { stage, title } = task.step;
+    return snapshotWriter(store, snapshots, run, task.signal).make({ key, parent, stage, title }, (root) =>
+      fillFromRemote(store, source, root, run.dir, task.signal),
+    );
   }
   const { importSource } = await import('../../images/index.ts');
   const writer = snapshotWriter(store, snapshots, run, task.signal);

@@ -9,9 +9,10 @@ import type { Worker } from '../worker.ts';
 import { type Contents, openContents } from './copy/content.ts';
 import { executeCopy } from './copy/execute.ts';
 import { executeRun } from './execute-run.ts';
-import { executeSource, folderCopy } from './execute-source.ts';
+import { executeSource, folderCopy, isRemote } from './execute-source.ts';
 import { hostIdentity as identifyHost } from './host-identity.ts';
 import type { LocalWorker } from './local-worker.ts';
+import { noProvisions, type Provisions } from './provisions.ts';
 import { driverFor, openSnapshots, type Snapshots } from './snapshots/registry.ts';
 import { sweep } from './sweep.ts';
 
@@ -35,6 +36,7 @@ function noSnapshot(): never {
 }
 
 export type { KeptWorkspace } from './execute-run.ts';
+export type { Provisions } from './provisions.ts';
 export { repairStore } from './repair.ts';
 export type { Limits } from './runtimes/index.ts';
 export { probeRuntimes } from './runtimes/index.ts';
@@ -44,7 +46,10 @@ export { openShell } from './shell.ts';
  * Opens a worker on a store. Nothing is locked, mounted or swept before the first snapshot is forked or viewed:
  * a build with nothing to do needs none of it.
  */
-export function createLocalWorker(store: Store): Worker & { open(): Promise<LocalWorker> } {
+export function createLocalWorker(
+  store: Store,
+  provisions: Provisions = noProvisions,
+): Worker & { open(): Promise<LocalWorker> } {
   let opened: { run: Run; snapshots: Snapshots } | undefined;
   let isSwept = false;
 
@@ -77,6 +82,10 @@ export function createLocalWorker(store: Store): Worker & { open(): Promise<Loca
     contentOf: (copy, snapshotOf) => contents.facts(copy, snapshotOf),
     async identify(source) {
       if (source.type === 'folder') return contents.facts(folderCopy(source.path), noSnapshot);
+      if (isRemote(source)) {
+        const { identifyRemote } = await import('./remote/index.ts');
+        return identifyRemote(store, source);
+      }
       const { identifySource } = await import('../../images/index.ts');
       return identifySource(store, source);
     },
@@ -85,10 +94,10 @@ export function createLocalWorker(store: Store): Worker & { open(): Promise<Loca
       const { op } = task.step;
       const startedMs = performance.now();
       if (op.type === 'run')
-        return executeRun({ store, snapshots, runDir: run.dir, runId: run.id }, op, task);
+        return executeRun({ store, snapshots, runDir: run.dir, runId: run.id, provisions }, op, task);
       const snapshot =
         op.type === 'copy'
-          ? executeCopy(store, snapshots, contents, op, task)
+          ? await executeCopy(store, snapshots, contents, op, task, run.dir)
           : await executeSource(store, snapshots, contents, run, op, task);
       return { outcome: 'done', snapshot, durationMs: performance.now() - startedMs };
     },

@@ -3,11 +3,12 @@ import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { wrongUse } from '../../kit/errors.ts';
 import { lstatIfAny } from '../../kit/walk.ts';
-import type { RunOp, SnapshotId } from '../../plan/index.ts';
+import type { Mount, RunOp, SnapshotId } from '../../plan/index.ts';
 import { findSnapshot } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
 import { runIn } from './execute-run.ts';
 import type { LocalWorker } from './local-worker.ts';
+import { noProvisions } from './provisions.ts';
 import type { RunResult } from './runtimes/index.ts';
 import type { Workspace } from './snapshots/driver.ts';
 
@@ -38,7 +39,7 @@ export async function openShell(
         ? argv
         : [findShell(join(workspace.root, op.root.type === 'snapshot' ? op.root.path : ''))];
     return await runIn(
-      { store, snapshots, runDir: run.dir, runId: run.id },
+      { store, snapshots, runDir: run.dir, runId: run.id, provisions: noProvisions },
       { ...op, argv: shell, env: { ...op.env, TERM: process.env['TERM'] ?? 'dumb' } },
       workspace,
       { snapshotOf: (id) => id as unknown as SnapshotId, limits: {}, timeoutMs: undefined, ...io },
@@ -90,10 +91,13 @@ function openKept(store: Store, { snapshots, run }: LocalWorker, name: string): 
     renameSync(dir, kept);
   };
   const op = JSON.parse(row.op) as RunOp;
-  // Its inputs may have been pruned since.
-  const mounts = op.mounts.filter(
-    (mount) => mount.type !== 'step' || findSnapshot(store.db, mount.step as string as SnapshotId),
-  );
+  const isThere = (step: string) => findSnapshot(store.db, step as SnapshotId) !== undefined;
+  const mounts = op.mounts.flatMap((mount): Mount[] => {
+    // Its inputs may have been pruned since; secrets and agents belonged to the build.
+    if (mount.type === 'step') return isThere(mount.step) ? [mount] : [];
+    if (mount.type === 'cache') return mount.from && !isThere(mount.from.step) ? [] : [mount];
+    return mount.type === 'tmpfs' ? [mount] : [];
+  });
   return { op: { ...op, mounts }, workspace, close };
 }
 

@@ -96,9 +96,13 @@ function openWriter(
   /** Host path of a target, whose folder's time is kept. */
   const hostOf = (target: Target): string => {
     if (target.path === '') return root;
-    const folder = realFolder(parentOf(target.path));
+    keepTime(realFolder(parentOf(target.path)));
+    return placeOf(target);
+  };
+  const placeOf = ({ path }: Target): string =>
+    path === '' ? root : join(realFolder(parentOf(path)), posix.basename(path));
+  const keepTime = (folder: string): void => {
     if (!times.has(folder)) times.set(folder, mtimeOf(folder));
-    return join(folder, posix.basename(target.path));
   };
 
   /** The folder that content goes into keeps what the image says of it. */
@@ -111,13 +115,14 @@ function openWriter(
 
   return {
     put(target) {
-      const host = hostOf(target);
       if (target.type !== 'directory') {
-        makeFile(target, host, contents.get(target.path), (path) => hostOf({ ...target, path }));
+        const file = hostOf(target);
+        makeFile(target, file, contents.get(target.path), (path) => hostOf({ ...target, path }));
         return;
       }
+      const host = placeOf(target);
       const existing = existingFolder(rootFd, root, host, target);
-      if (existing === undefined) mkdirSync(fsPath(host), target.mode);
+      if (existing === undefined) mkdirSync(fsPath(hostOf(target)), target.mode);
       const real = existing ?? host;
       realFolders.set(target.path, real);
       if (existing === undefined || !isKept(target, real)) setFolder(target, real);

@@ -1,67 +1,110 @@
 /**
  * Content that copies take, scanned once in a process: what its key was made of is what is copied later, and a file
- * that changed in between fails the step.
+ * that changed in between fails the step. Copies from one folder share its walk, and what was read of its files.
  */
-
 import { realpathSync } from 'node:fs';
 import { basename, join, posix } from 'node:path';
 import { canonicalJson, type Digest, sha256 } from '../../../kit/digest.ts';
 import { wrongUse } from '../../../kit/errors.ts';
-import type { Copy, InlineFile, SnapshotId } from '../../../plan/index.ts';
+import type { Copy, CopySource, InlineFile, SnapshotId } from '../../../plan/index.ts';
 import type { Store } from '../../../store/store.ts';
 import type { ContentFacts, SnapshotOf } from '../../worker.ts';
 import { rememberInline, rememberListing } from './manifests.ts';
-import { type Scan, scanFolder, scanTree } from './scan.ts';
+import { hasWildcard } from './match-name.ts';
+import { type ReadContent, type Scan, scanFolder, scanTree } from './scan.ts';
+import { type Pick, selectPath } from './select.ts';
 import { type CopyInput, keepsOwners } from './targets.ts';
+import { openTree, type Tree } from './tree.ts';
 
 export interface Contents {
   facts(copy: Copy, snapshotOf: SnapshotOf): ContentFacts;
   input(copy: Copy, snapshotOf: SnapshotOf): CopyInput;
 }
 
+/** What one path of a copy takes: several files or folders where it is a pattern. */
+interface Taken {
+  pick: Pick;
+  host: string;
+  scan: Scan;
+}
+
+type FolderSource = CopySource & { type: 'folder' };
+
 /** `viewOf` gives a host folder that shows a snapshot. */
 export function openContents(store: Store, viewOf: (id: SnapshotId) => string): Contents {
+  const trees = new Map<string, Tree>();
   const scans = new Map<string, Scan>();
-  const scanned = (name: string, path: string, make: () => Scan): Scan => {
-    const known = scans.get(name);
-    if (known) return known;
-    const scan = make();
-    scans.set(name, scan);
-    if (!scan.isKnown) rememberListing(store.db, scan.digest, path, scan.listing);
-    return scan;
+  const picked = new Map<string, Pick[] | undefined>();
+  const memo = new Map<string, ReadContent>();
+
+  const once = <T>(map: Map<string, T>, name: string, make: () => T): T => {
+    if (!map.has(name)) map.set(name, make());
+    return map.get(name) as T;
+  };
+  const treeOf = (root: string, ignore: readonly string[] = []) =>
+    once(trees, JSON.stringify([root, ignore]), () => openTree(root, ignore));
+
+  const fromFolder = (copy: Copy, from: FolderSource, path: string): Taken[] => {
+    const root = realpathSync(from.path);
+    const inside = relativePath(copy, path, root);
+    const tree = treeOf(root, from.ignore);
+    const { select } = copy;
+    const name = [root, inside, from.ignore ?? [], select ?? null];
+    const picks = once(picked, JSON.stringify(name), () => selectPath(tree, inside, select));
+    if (picks === undefined) throw notFound(tree, inside);
+    return picks.map((pick) => {
+      const host = join(root, pick.top);
+      const scanName = JSON.stringify([
+        root,
+        pick.top,
+        from.ignore ?? [],
+        keepsOwners(copy),
+        ...scanOf(copy),
+      ]);
+      const scan = once(scans, scanName, () => {
+        const request = { host, entries: pick.entries, keepsOwner: keepsOwners(copy), memo };
+        const made = scanFolder(store.db, scanName, request);
+        if (!made.isKnown) rememberListing(store.db, made.digest, shownPath(path, pick), made.listing);
+        return made;
+      });
+      return { pick, host, scan };
+    });
   };
 
-  const fromFolder = (copy: Copy & { from: { type: 'folder' } }, path: string) => {
-    const root = realpathSync(copy.from.path);
-    const relative = posix.normalize(path) === '.' ? '' : posix.normalize(path).replace(/\/$/, '');
-    if (relative === '..' || relative.startsWith('../') || relative.startsWith('/')) throw leaves(path, root);
-    checkInside(root, relative, path);
-    const ignore = copy.from.ignore ?? [];
-    const scan = scanned(JSON.stringify([root, relative, ignore, keepsOwners(copy)]), path, () =>
-      scanFolder(store.db, { root, path: relative, ignore, keepsOwner: keepsOwners(copy) }),
-    );
-    return { host: join(root, relative), name: basename(relative || root), scan };
-  };
-
-  const fromSnapshot = (id: SnapshotId, path: string) => {
+  const fromSnapshot = (copy: Copy, id: SnapshotId, path: string): Taken[] => {
     const root = viewOf(id);
-    const relative = posix.resolve('/', path).slice(1);
-    const scan = scanned(`${id}\0${relative}`, path, () =>
-      scanTree({ root, path: relative, keepsOwner: true }),
-    );
-    return { host: join(root, relative), name: basename(relative), scan };
+    const inside = posix.resolve('/', path).slice(1);
+    const given = copy.select?.parents ? path : inside;
+    const picks = selectPath(treeOf(root), given, copy.select);
+    if (picks === undefined)
+      throw wrongUse('missing-file', `/${inside} was not found in what is copied from.`);
+    return picks.map((pick) => {
+      const host = join(root, pick.top);
+      const scan = once(scans, JSON.stringify([id, pick.top, ...scanOf(copy)]), () => {
+        const made = scanTree({ host, entries: pick.entries, keepsOwner: true, memo });
+        rememberListing(store.db, made.digest, shownPath(path, pick), made.listing);
+        return made;
+      });
+      return { pick, host, scan };
+    });
   };
 
-  /** Digest of a path of a snapshot, which never changes: kept in the database. */
-  const snapshotDigest = (id: SnapshotId, path: string): Digest => {
+  /** Digest of what a path takes of a snapshot, which never changes: kept in the database. */
+  const snapshotDigest = (copy: Copy, id: SnapshotId, path: string): Digest => {
+    const selection = copy.select === undefined ? path : canonicalJson([path, copy.select]);
     const known = store.db
       .prepare('SELECT digest FROM contents WHERE snapshot = ? AND selection = ?')
-      .get(id, path) as { digest: Digest } | undefined;
+      .get(id, selection) as { digest: Digest } | undefined;
     if (known) return known.digest;
-    const { digest } = fromSnapshot(id, path).scan;
+    const taken = fromSnapshot(copy, id, path);
+    const [only] = taken;
+    const digest =
+      only !== undefined && taken.length === 1 && !hasWildcard(path)
+        ? only.scan.digest
+        : sha256(canonicalJson(taken.map(({ pick, scan }) => [pick.name, scan.digest])));
     store.db
       .prepare('INSERT OR REPLACE INTO contents (snapshot, selection, digest) VALUES (?, ?, ?)')
-      .run(id, path, digest);
+      .run(id, selection, digest);
     return digest;
   };
 
@@ -69,28 +112,54 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
     facts(copy, snapshotOf) {
       const { from } = copy;
       if (from.type === 'inline') return inlineFacts(store, from.files);
+      if (from.type === 'step') {
+        const id = snapshotOf(from.step);
+        return Object.fromEntries(copy.paths.map((path) => [path, snapshotDigest(copy, id, path)]));
+      }
       return Object.fromEntries(
-        copy.paths.map((path) => [
-          path,
-          from.type === 'step'
-            ? snapshotDigest(snapshotOf(from.step), path)
-            : fromFolder(copy as Copy & { from: { type: 'folder' } }, path).scan.digest,
-        ]),
+        copy.paths.flatMap((path) =>
+          fromFolder(copy, from, path).map(({ pick, scan }) => [shownPath(path, pick), scan.digest] as const),
+        ),
       );
     },
     input(copy, snapshotOf) {
       const { from } = copy;
       if (from.type === 'inline') return { copy, sources: [] };
-      const sources = copy.paths.map((path) => {
-        const { host, name, scan } =
+      const sources = copy.paths
+        .flatMap((path) =>
           from.type === 'step'
-            ? fromSnapshot(snapshotOf(from.step), path)
-            : fromFolder(copy as Copy & { from: { type: 'folder' } }, path);
-        return { host, name, listing: scan.listing() };
-      });
+            ? fromSnapshot(copy, snapshotOf(from.step), path)
+            : fromFolder(copy, from, path),
+        )
+        .map(({ pick, host, scan }) => ({
+          host,
+          name: pick.name || basename(host),
+          listing: scan.listing(),
+        }));
       return { copy, sources };
     },
   };
+}
+
+/** What of a copy, besides the place, decides which entries are listed. */
+function scanOf({ select, paths }: Copy): unknown[] {
+  if (select === undefined) return [];
+  return [select.exclude ?? [], select.parents ? paths : []];
+}
+
+/** The path as it was given, or what a pattern found. */
+function shownPath(path: string, pick: Pick): string {
+  return hasWildcard(path) ? pick.top : path;
+}
+
+function relativePath(copy: Copy, path: string, root: string): string {
+  if (copy.select !== undefined) {
+    // As if the folder were the root: `..` stops there.
+    return copy.select.parents ? path : posix.resolve('/', path).slice(1);
+  }
+  const relative = posix.normalize(path) === '.' ? '' : posix.normalize(path).replace(/\/$/, '');
+  if (relative === '..' || relative.startsWith('../') || relative.startsWith('/')) throw leaves(path, root);
+  return insidePath(root, relative, path);
 }
 
 function inlineFacts(store: Store, files: readonly InlineFile[]): ContentFacts {
@@ -103,15 +172,27 @@ function inlineFacts(store: Store, files: readonly InlineFile[]): ContentFacts {
   );
 }
 
-/** A symlink on the way to a source must not lead out of its folder. */
-function checkInside(root: string, relative: string, path: string): void {
+/** The path with links on the way followed; these must not lead out of the folder. */
+function insidePath(root: string, relative: string, path: string): string {
   let folder: string;
   try {
     folder = realpathSync(join(root, posix.dirname(relative || '.')));
   } catch (error) {
     throw wrongUse('missing-file', `${path} was not found in ${root}.`, { cause: error });
   }
-  if (folder !== root && !folder.startsWith(root === '/' ? '/' : `${root}/`)) throw leaves(path, root);
+  if (relative === '') return '';
+  const top = root === '/' ? '/' : `${root}/`;
+  if (folder === root) return posix.basename(relative);
+  if (!folder.startsWith(top)) throw leaves(path, root);
+  return `${folder.slice(top.length)}/${posix.basename(relative)}`;
+}
+
+function notFound(tree: Tree, path: string) {
+  if (tree.leavesOut(path))
+    return wrongUse('ignored-file', `${path} is left out of ${tree.root} by its ignore file.`, {
+      hint: `Take it back there with a line \`!${path}\`.`,
+    });
+  return wrongUse('missing-file', `${path || tree.root} was not found${path ? ` in ${tree.root}` : ''}.`);
 }
 
 function leaves(path: string, root: string) {

@@ -4,34 +4,45 @@
  */
 import { deflateSync, inflateSync, constants as zlibConstants } from 'node:zlib';
 import { canonicalJson, sha256 } from '../../../kit/digest.ts';
-import { lstat, lstatIfAny, typeOf } from '../../../kit/walk.ts';
+import { lstat, typeOf } from '../../../kit/walk.ts';
 import type { CopyOp, SnapshotId } from '../../../plan/index.ts';
 import { findSnapshot } from '../../../store/snapshots.ts';
 import type { Store } from '../../../store/store.ts';
 import type { StepTask } from '../../worker.ts';
+import { lookUpOwner } from '../runtimes/users.ts';
 import type { Workspace } from '../snapshots/driver.ts';
 import type { Snapshots } from '../snapshots/registry.ts';
 import { applyAll, applyDifference } from './apply.ts';
+import { unpackArchives } from './archives.ts';
 import type { Contents } from './content.ts';
-import { compareTargets, type Difference, listTargets, type Target, type TargetList } from './targets.ts';
+import { type Image, lookInto } from './image.ts';
+import {
+  type CopyInput,
+  compareTargets,
+  type Difference,
+  listTargets,
+  type Target,
+  type TargetList,
+} from './targets.ts';
 
 /** A difference of more than this part of all targets is not worth stacking: the copy is made anew. */
 const largestDifference = 0.2;
 
-export function executeCopy(
+/** `scratch`: a host folder for archives that are unpacked first; the caller removes it. */
+export async function executeCopy(
   store: Store,
   snapshots: Snapshots,
   contents: Contents,
   op: CopyOp,
   task: StepTask,
-): SnapshotId {
+  scratch: string,
+): Promise<SnapshotId> {
   const startedMs = performance.now();
   const parent = snapshots.stackOf(task.base);
   const locate: Locate = (path) => (path === '' ? undefined : snapshots.driver.locate(parent, path));
-  const list = listTargets(
-    op.copies.map((copy) => contents.input(copy, task.snapshotOf)),
-    (path) => path === '' || isFolder(locate(path)),
-  );
+  const image = lookInto(locate);
+  const inputs = op.copies.map((copy) => withOwner(contents.input(copy, task.snapshotOf), image));
+  const list = listTargets(await unpackArchives(inputs, scratch, task.signal), image);
   const slot = slotOf(op, task);
   const last = lastResult(store, slot, list, locate);
   const workspace = last ? snapshots.forkResult(last.snapshot) : snapshots.fork(task.base);
@@ -71,10 +82,11 @@ function finish<T>(snapshots: Snapshots, workspace: Workspace, body: () => T): T
   }
 }
 
-function isFolder(host: string | undefined): boolean {
-  if (host === undefined) return false;
-  const stats = lstatIfAny(host);
-  return stats !== undefined && typeOf(stats) === 'directory';
+/** Names of users and groups are those of the image. */
+function withOwner(input: CopyInput, image: Image): CopyInput {
+  const { owner } = input.copy;
+  if (owner === undefined) return input;
+  return { ...input, owner: 'name' in owner ? lookUpOwner(image.readFile, owner.name) : owner };
 }
 
 /** All that decides the result but the content, wherever that is: on the same parent, the same copies. */

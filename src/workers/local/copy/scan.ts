@@ -7,10 +7,9 @@ import { type BigIntStats, closeSync, constants, fstatSync, openSync, readlinkSy
 import { join } from 'node:path';
 import type { Digest } from '../../../kit/digest.ts';
 import { errnoOf, wrongUse } from '../../../kit/errors.ts';
-import { compileIgnore, type IgnoreMatch, type IgnoreMatcher, notIgnored } from '../../../kit/ignore.ts';
 import { decodeName, fsPath } from '../../../kit/names.ts';
 import { splitDevice } from '../../../kit/system.ts';
-import { joinPath, listFolder, lstatIfAny, treeXattrs, typeOf } from '../../../kit/walk.ts';
+import { treeXattrs, typeOf } from '../../../kit/walk.ts';
 import type { Database } from '../../../store/database.ts';
 import { contentDigest, type Listed } from './listing.ts';
 
@@ -22,12 +21,22 @@ const clockGrainNs = 20_000_000n;
 const coarseGrainNs = 2_000_000_000n;
 
 export interface ScanRequest {
-  /** Host folder that paths are relative to; no part of `path` may lead out of it. */
-  root: string;
-  /** File or folder below it; `''` for the root itself. */
-  path: string;
-  ignore?: readonly string[];
+  /** Host path of what is scanned. */
+  host: string;
+  /** It and all below it that is taken, each folder right before its content. */
+  entries: readonly Seen[];
   keepsOwner: boolean;
+  /** What files held that were read before in this process, by identity: nothing is read twice. */
+  memo: Map<string, ReadContent>;
+}
+
+/** What is found out by reading an entry, beyond its metadata. */
+export type ReadContent = Pick<Listed, 'digest' | 'link' | 'device' | 'xattrs'>;
+
+export interface Seen {
+  /** Relative to what is scanned; `''` is that itself. */
+  path: string;
+  stats: BigIntStats;
 }
 
 export interface Scan {
@@ -38,17 +47,10 @@ export interface Scan {
   listing(): readonly Listed[];
 }
 
-interface Seen {
-  path: string;
-  stats: BigIntStats;
-}
-
-/** Scans a folder of the host, using and refreshing what the database remembers. */
-export function scanFolder(db: Database, request: ScanRequest): Scan {
+/** Scans what a copy takes of a folder of the host, using and refreshing what the database remembers under `name`. */
+export function scanFolder(db: Database, name: string, request: ScanRequest): Scan {
   const startNs = BigInt(Date.now()) * 1_000_000n;
-  const seen = walkFolder(request);
-  const fingerprint = fingerprintOf(seen);
-  const name = JSON.stringify([request.root, request.path, request.ignore ?? [], request.keepsOwner]);
+  const fingerprint = fingerprintOf(request.entries);
   const row = db.prepare('SELECT fingerprint, digest FROM scans WHERE root = ?').get(name) as
     | { fingerprint: string; digest: Digest }
     | undefined;
@@ -62,7 +64,7 @@ export function scanFolder(db: Database, request: ScanRequest): Scan {
     let lazy: Listed[] | undefined;
     return { digest: row.digest, isKnown: true, listing: () => (lazy ??= remembered()) };
   }
-  const listing = listEntries(request, seen, row ? remembered() : [], startNs);
+  const listing = listEntries(request, row ? remembered() : [], startNs);
   const digest = contentDigest(listing, request.keepsOwner);
   // A racy entry must be read again next time: no fingerprint may vouch for it.
   const trusted = listing.some((entry) => entry.racy) ? '' : fingerprint;
@@ -74,58 +76,8 @@ export function scanFolder(db: Database, request: ScanRequest): Scan {
 
 /** Scans a tree that can't change (a snapshot's view): nothing is remembered here. */
 export function scanTree(request: ScanRequest): Scan {
-  const listing = listEntries(request, walkFolder(request), [], undefined);
+  const listing = listEntries(request, [], undefined);
   return { digest: contentDigest(listing, request.keepsOwner), isKnown: false, listing: () => listing };
-}
-
-function walkFolder(request: ScanRequest): Seen[] {
-  const top = join(request.root, request.path);
-  const stats = lstatIfAny(top);
-  if (stats === undefined) {
-    throw wrongUse(
-      'missing-file',
-      `${request.path || request.root} was not found${request.path ? ` in ${request.root}` : ''}.`,
-    );
-  }
-  const ignore = request.ignore?.length ? compileIgnore(request.ignore) : undefined;
-  const seen: Seen[] = [{ path: '', stats }];
-  if (typeOf(stats) === 'directory') {
-    let matches = notIgnored;
-    if (ignore) for (const prefix of prefixes(request.path)) matches = ignore.match(prefix, matches);
-    walkInto(request, top, '', ignore, matches, seen);
-  }
-  return seen;
-}
-
-function prefixes(path: string): string[] {
-  const names = path.split('/').filter((name) => name !== '');
-  return names.map((_, index) => names.slice(0, index + 1).join('/'));
-}
-
-/** True when something below was taken. */
-function walkInto(
-  request: ScanRequest,
-  folder: string,
-  path: string,
-  ignore: IgnoreMatcher | undefined,
-  matches: IgnoreMatch,
-  seen: Seen[],
-): void {
-  for (const name of listFolder(folder)) {
-    const at = joinPath(path, name);
-    const host = `${folder}/${name}`;
-    const match = ignore ? ignore.match(joinPath(request.path, at), matches) : notIgnored;
-    if (match.ignored && !ignore?.hasExceptions) continue;
-    const stats = lstatIfAny(host);
-    if (stats === undefined) continue;
-    const type = typeOf(stats);
-    if (type === 'socket' || (match.ignored && type !== 'directory')) continue;
-    const before = seen.length;
-    seen.push({ path: at, stats });
-    if (type === 'directory') walkInto(request, host, at, ignore, match, seen);
-    // A folder that is ignored stays only for what was taken back below it.
-    if (match.ignored && seen.length === before + 1) seen.pop();
-  }
 }
 
 function identityOf(stats: BigIntStats): string {
@@ -142,17 +94,16 @@ function fingerprintOf(seen: readonly Seen[]): string {
 
 /** `startNs`: when the scan began; undefined where files can't change. */
 function listEntries(
-  request: ScanRequest,
-  seen: readonly Seen[],
+  { host: top, entries, memo }: ScanRequest,
   known: readonly Listed[],
   startNs: bigint | undefined,
 ): Listed[] {
   const old = new Map(known.map((entry) => [entry.path, entry]));
   const firstOfInode = new Map<string, string>();
-  return seen.map(({ path, stats }) => {
+  return entries.map(({ path, stats }) => {
     const type = typeOf(stats);
     const identity = identityOf(stats);
-    const host = join(request.root, request.path, path);
+    const host = join(top, path);
     const entry: Listed = {
       path,
       type,
@@ -180,8 +131,10 @@ function listEntries(
         digest && { digest },
       );
     }
-    addContent(entry, host, stats);
-    return entry;
+    const name = `${identity}.${stats.size}.${stats.mtimeNs}`;
+    const content = memo.get(name) ?? readContent(entry, host, stats);
+    memo.set(name, content);
+    return Object.assign(entry, content);
   });
 }
 
@@ -202,13 +155,15 @@ function isRacy(stats: BigIntStats, startNs: bigint): boolean {
   return newest > startNs - grain;
 }
 
-function addContent(entry: Listed, host: string, stats: BigIntStats): void {
-  if (entry.type === 'file') entry.digest = hashFile(host, stats);
-  if (entry.type === 'symlink') entry.link = decodeName(readlinkSync(fsPath(host), { encoding: 'buffer' }));
-  if (entry.type === 'char' || entry.type === 'block') entry.device = splitDevice(stats.rdev);
+function readContent({ type }: Listed, host: string, stats: BigIntStats): ReadContent {
+  const content: ReadContent = {};
+  if (type === 'file') content.digest = hashFile(host, stats);
+  if (type === 'symlink') content.link = decodeName(readlinkSync(fsPath(host), { encoding: 'buffer' }));
+  if (type === 'char' || type === 'block') content.device = splitDevice(stats.rdev);
   const xattrs = treeXattrs(host);
   if (xattrs)
-    entry.xattrs = Object.fromEntries([...xattrs].map(([name, value]) => [name, value.toString('base64')]));
+    content.xattrs = Object.fromEntries([...xattrs].map(([name, value]) => [name, value.toString('base64')]));
+  return content;
 }
 
 const chunk = Buffer.allocUnsafe(1 << 20);

@@ -3,6 +3,7 @@
  * find the difference that turns one result into another.
  */
 import { posix } from 'node:path';
+import { type ModeChange, parseChmod } from '../../../kit/chmod.ts';
 import { sha256 } from '../../../kit/digest.ts';
 import { wrongUse } from '../../../kit/errors.ts';
 import { joinPath } from '../../../kit/walk.ts';
@@ -36,31 +37,72 @@ export interface TargetList {
   contents: Map<string, Content>;
 }
 
-/** One source of a copy: what `paths[index]` of it is. */
+/** What one copy puts into the image. */
 export interface CopyInput {
   copy: Copy;
-  /** For each of the copy's paths, in order: host folder or file, and listing. Empty for inline files. */
-  sources: readonly { host: string; name: string; listing: readonly Listed[] }[];
+  /** Files and folders in order: host path, name and listing. Empty for inline files. */
+  sources: readonly CopyInputSource[];
+  /** Who owns what is copied, where the copy says so. */
+  owner?: { uid: number; gid: number };
 }
 
-/** `isFolder` tells whether the image has a folder at a path, which a single file is then copied into. */
-export function listTargets(inputs: readonly CopyInput[], isFolder: (path: string) => boolean): TargetList {
+export interface CopyInputSource {
+  host: string;
+  name: string;
+  listing: readonly Listed[];
+  /** An unpacked archive: its content goes into the destination, with the owners and modes that it gives them. */
+  isArchive?: boolean;
+}
+
+/** What the image has before the copy. Paths have no leading slash. */
+export interface ImageLook {
+  isFolder(path: string): boolean;
+  /** The path with all symlinks of the image followed. */
+  resolve(path: string): string;
+}
+
+export function listTargets(inputs: readonly CopyInput[], image: ImageLook): TargetList {
   const list: TargetList = { targets: [], contents: new Map() };
   const byPath = new Map<string, Target>();
-  const add = (target: Target, content: Content | undefined) => {
+  const add: Add = (target, content) => {
     const before = byPath.get(target.path);
     if (before !== undefined && (before.type === 'directory') !== (target.type === 'directory')) {
       throw wrongUse('copy-conflict', `The copy gives /${target.path} both as a folder and as a file.`);
     }
+    // What a folder on the way gets says less than what is copied to it.
+    if (before !== undefined && target.isDest) return;
     byPath.set(target.path, target);
     if (content) list.contents.set(target.path, content);
   };
-  for (const { copy, sources } of inputs) {
-    if (copy.from.type === 'inline') for (const file of copy.from.files) addInline(copy, file, add);
-    else for (const source of sources) addSource(copy, source, sources.length > 1, isFolder, add);
+  const isFolder = (path: string) => byPath.get(path)?.type === 'directory' || image.isFolder(path);
+  for (const input of inputs) {
+    const isListed = input.copy.select !== undefined;
+    const dest = imagePath(input.copy.dest);
+    const place: Place = {
+      input,
+      mode: modeOf(input.copy),
+      dest: isListed ? image.resolve(dest) : dest,
+      isFolder,
+      add,
+    };
+    if (input.copy.from.type === 'inline') {
+      if (isListed) addFolders(place, input.copy.dest.endsWith('/'));
+      for (const file of input.copy.from.files) addInline(place, file);
+    } else {
+      for (const source of input.sources) addSource(place, source);
+    }
   }
   list.targets = [...byPath.values()].sort(byFolder);
   return list;
+}
+
+/** Where one copy goes, and how. */
+interface Place {
+  input: CopyInput;
+  mode: ModeChange;
+  dest: string;
+  isFolder: (path: string) => boolean;
+  add: Add;
 }
 
 function byFolder(a: Target, b: Target): number {
@@ -70,24 +112,24 @@ function byFolder(a: Target, b: Target): number {
 
 type Add = (target: Target, content: Content | undefined) => void;
 
-function addSource(
-  copy: Copy,
-  source: CopyInput['sources'][number],
-  isOneOfMany: boolean,
-  isFolder: (path: string) => boolean,
-  add: Add,
-): void {
-  const dest = imagePath(copy.dest);
+function addSource(place: Place, source: CopyInputSource): void {
+  const { input, dest, isFolder, add, mode } = place;
+  const { copy } = input;
   const [root] = source.listing;
+  const isListed = copy.select !== undefined;
+  const isOneOfMany = !isListed && input.sources.length > 1;
   const goesInto = root?.type !== 'directory' && (isOneOfMany || copy.dest.endsWith('/') || isFolder(dest));
   const base = goesInto ? joinPath(dest, source.name) : dest;
+  if (isListed) addFolders(place, goesInto || source.isArchive === true || copy.dest.endsWith('/'));
   for (const listed of source.listing) {
     const path = listed.path === '' ? base : joinPath(base, listed.path);
+    // The image has its root already, and keeps what it says of it.
+    if (isListed && path === '') continue;
     const target: Target = {
       path,
       type: listed.type,
-      mode: copy.mode ?? listed.mode,
-      ...ownerOf(copy, listed),
+      mode: source.isArchive ? listed.mode : mode(listed.mode, listed.type === 'directory'),
+      ...ownerOf(input, source, listed),
       mtime: listed.mtime,
     };
     if (listed.link !== undefined) target.link = listed.link;
@@ -100,10 +142,23 @@ function addSource(
   }
 }
 
-function ownerOf(copy: Copy, listed: Listed): { uid: number; gid: number } {
-  if (copy.owner) return copy.owner;
+/** The folders on the way to the destination, made where the image lacks them. `all`: the destination is one too. */
+function addFolders({ input, dest, add, mode }: Place, all: boolean): void {
+  const names = dest === '' ? [] : dest.split('/');
+  const made = { mode: mode(0o755, true), mtime: '0', ...(input.owner ?? { uid: 0, gid: 0 }) };
+  for (let depth = 1; depth <= names.length - (all ? 0 : 1); depth++) {
+    add({ path: names.slice(0, depth).join('/'), type: 'directory', ...made, isDest: true }, undefined);
+  }
+}
+
+function ownerOf(
+  { copy, owner }: CopyInput,
+  { isArchive = false }: CopyInputSource,
+  listed: Listed,
+): { uid: number; gid: number } {
+  if (owner) return owner;
   // Owners on the host mean nothing in an image.
-  return keepsOwners(copy) ? { uid: listed.uid, gid: listed.gid } : { uid: 0, gid: 0 };
+  return isArchive || keepsOwners(copy) ? { uid: listed.uid, gid: listed.gid } : { uid: 0, gid: 0 };
 }
 
 /** Whether a copy gives its entries the owners that they have at their source. */
@@ -113,12 +168,22 @@ export function keepsOwners({ from, owner }: Copy): boolean {
   );
 }
 
-function addInline(copy: Copy, file: InlineFile, add: Add): void {
-  const path = imagePath(posix.join(copy.dest, file.path));
-  const owner = copy.owner ?? { uid: 0, gid: 0 };
+function modeOf({ mode }: Copy): ModeChange {
+  if (mode === undefined) return (own) => own;
+  if (typeof mode === 'number') return () => mode;
+  const change = parseChmod(mode);
+  if (change === undefined) throw wrongUse('bad-mode', `\`${mode}\` is no mode of a file.`);
+  return change;
+}
+
+function addInline({ input, dest, mode, isFolder, add }: Place, file: InlineFile): void {
+  const { copy } = input;
+  const goesInto = copy.select === undefined || copy.dest.endsWith('/') || isFolder(dest);
+  const path = goesInto ? imagePath(posix.join(`/${dest}`, file.path)) : dest;
+  const owner = input.owner ?? { uid: 0, gid: 0 };
   const digest = sha256(file.data).slice('sha256:'.length);
   add(
-    { path, type: 'file', mode: copy.mode ?? file.mode, ...owner, mtime: '0', digest },
+    { path, type: 'file', mode: mode(file.mode, false), ...owner, mtime: '0', digest },
     { inline: file.data },
   );
 }

@@ -59,12 +59,12 @@ export function ociConfig({ request, identity, mounts, terminal, netns }: Config
       ),
       cwd: request.cwd === '' ? '/' : request.cwd,
       capabilities: capabilitiesOf(security, identity.uid === 0),
-      rlimits: [openFilesLimit()],
+      rlimits: rlimitsOf(request),
       noNewPrivileges: request.noNewPrivileges,
     },
     root: { path: request.rootfs, readonly: false },
     hostname: request.hostname,
-    mounts: [...systemMounts, ...mounts.map(ociMount)],
+    mounts: [...systemMountsOf(request), ...mounts.map(ociMount)],
     linux: {
       cgroupsPath: cgroupPath(request.id),
       namespaces: namespaces(request.network, netns),
@@ -75,6 +75,24 @@ export function ociConfig({ request, identity, mounts, terminal, netns }: Config
       readonlyPaths,
     },
   };
+}
+
+/** The limits that were asked for; that of open files when it wasn't. */
+function rlimitsOf({ ulimits = [] }: RunRequest): object[] {
+  const asked = ulimits.map(({ name, soft, hard }) => ({ type: `RLIMIT_${name.toUpperCase()}`, soft, hard }));
+  return asked.some(({ type }) => type === 'RLIMIT_NOFILE') ? asked : [openFilesLimit(), ...asked];
+}
+
+function systemMountsOf({ shmBytes }: RunRequest): typeof systemMounts {
+  if (shmBytes === undefined) return systemMounts;
+  return systemMounts.map((mount) =>
+    mount.destination === '/dev/shm'
+      ? {
+          ...mount,
+          options: mount.options.map((option) => (option.startsWith('size=') ? `size=${shmBytes}` : option)),
+        }
+      : mount,
+  );
 }
 
 const systemMounts = [

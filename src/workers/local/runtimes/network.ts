@@ -94,6 +94,7 @@ export function writeNetworkFiles(request: RunRequest): (RunMount & { type: 'bin
       'fe00::\tip6-localnet',
       'ff02::1\tip6-allnodes',
       'ff02::2\tip6-allrouters',
+      ...(request.hosts ?? []).map(({ name, address }) => `${address}\t${name}`),
       '',
     ].join('\n'),
     hostname: `${hostname}\n`,

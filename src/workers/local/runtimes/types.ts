@@ -18,6 +18,11 @@ export interface RunRequest {
   security: 'default' | 'builder';
   noNewPrivileges: boolean;
   hostname: string;
+  /** Lines of /etc/hosts beyond the usual ones. */
+  hosts?: readonly { name: string; address: string }[];
+  ulimits?: readonly { name: string; soft: number; hard: number }[];
+  /** Size of /dev/shm; default 64 MiB. */
+  shmBytes?: number;
   limits: Limits;
   timeoutMs?: number;
   /** `pipe`: output goes to `onOutput`, input is empty. `inherit`: this process's own terminal, for shells. */

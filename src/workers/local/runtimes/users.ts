@@ -57,6 +57,26 @@ export function lookUpUser(rootfs: string, user: string): Identity {
   return { uid, gid, additionalGids: [...new Set([gid, ...additional])], home };
 }
 
+/**
+ * Resolves the owner of copied files, `user[:group]`, as COPY and WORKDIR have it: a number is taken as it is and gives
+ * the group too, a name that the image doesn't have is root. `readFile` gives the text of a file of the image.
+ */
+export function lookUpOwner(readFile: (path: string) => string, spec: string): { uid: number; gid: number } {
+  const colon = spec.indexOf(':');
+  const user = colon === -1 ? spec : spec.slice(0, colon);
+  const group = colon === -1 ? '' : spec.slice(colon + 1);
+  const own = numberOf(user);
+  const entry =
+    own === undefined && user !== ''
+      ? parsePasswd(readFile('etc/passwd')).find(({ name }) => name === user)
+      : undefined;
+  const uid = own ?? entry?.uid ?? 0;
+  if (group === '') return { uid, gid: own ?? entry?.gid ?? 0 };
+  const gid =
+    numberOf(group) ?? parseGroups(readFile('etc/group')).find(({ name }) => name === group)?.gid ?? 0;
+  return { uid, gid };
+}
+
 function lookUpGroup(groups: readonly GroupLine[], wanted: string): number {
   const gid = groups.find((group) => group.name === wanted)?.gid ?? numberOf(wanted);
   if (gid !== undefined) return gid;

@@ -1,0 +1,124 @@
+/** A Dockerfile and the flags of its build → a Plan. */
+import { readFileSync } from 'node:fs';
+import { hostPlatform } from '../../images/index.ts';
+import { errnoOf, explainSystemError, wrongUse } from '../../kit/errors.ts';
+import type { Plan } from '../../plan/index.ts';
+import type { PlanRequest } from '../request.ts';
+import { didYouMean } from '../suggest.ts';
+import { checkDockerfile } from './checks/check.ts';
+import { type Checker, createChecker } from './checks/checker.ts';
+import { checkOptionsOf, everyRule } from './checks/options.ts';
+import { readDockerfile } from './language/dockerfile.ts';
+import type { Dockerfile } from './language/types.ts';
+import { globalArguments, platformArguments } from './plan/arguments.ts';
+import { ignoreFile } from './plan/places.ts';
+import { type Planner, rootOf } from './plan/planner.ts';
+import { planStage } from './plan/stage.ts';
+import type { StageState } from './plan/state.ts';
+import { createStepList } from './plan/step-list.ts';
+import type { DockerfileOptions } from './request.ts';
+
+export type { BuildContext, DockerfileOptions } from './request.ts';
+
+type DockerfileRequest = PlanRequest & { dockerfile: DockerfileOptions };
+
+/** The plan of a Dockerfile; what checks find goes to `onWarning`. Errors are `UserError`s that point into the file. */
+export async function loadDockerfile(request: DockerfileRequest): Promise<Plan> {
+  const { dockerfile, checker } = await openDockerfile(request);
+  try {
+    const plan = await makePlan(request, dockerfile, checker);
+    const failure = checker.failure();
+    if (failure !== undefined) throw failure;
+    return plan;
+  } finally {
+    for (const { rule, message, location } of checker.warnings())
+      request.onWarning?.({ code: rule, message, location });
+  }
+}
+
+/** Reads and parses the file; a file with an error throws it, after its checks were told. */
+async function openDockerfile(
+  request: DockerfileRequest,
+): Promise<{ dockerfile: Dockerfile; checker: Checker }> {
+  const { dockerfile, error } = readDockerfile(await contentOf(request), request.path);
+  if (dockerfile === undefined) throw error;
+  const { buildArgs } = request.dockerfile;
+  const options = checkOptionsOf(dockerfile, buildArgs['BUILDKIT_DOCKERFILE_CHECK']);
+  const checker = createChecker(error === undefined ? options : everyRule);
+  if (error !== undefined) throw error;
+  return { dockerfile, checker };
+}
+
+async function contentOf({
+  path,
+  dockerfile: { text, context, fileInContext },
+  evaluate,
+}: DockerfileRequest) {
+  if (text !== undefined) return text;
+  if (context.type === 'source') {
+    const { source } = context;
+    const inside = fileInContext ?? 'Dockerfile';
+    const step = { id: 'context.1', stage: 'context', title: 'context', op: { type: 'source', source } };
+    const image = { root: '/', config: {}, platform: hostPlatform() };
+    const files = await evaluate({ version: 1, steps: [step], result: step.id, image } as unknown as Plan);
+    const content = files(source.type === 'http' ? source.file : inside);
+    if (content !== undefined) return content;
+    throw wrongUse('missing-dockerfile', `The context has no file ${inside}.`, { hint: 'Name it with -f.' });
+  }
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'EISDIR')
+      throw wrongUse('missing-dockerfile', `${path} is not a file.`, {
+        hint: 'Name the Dockerfile with -f.',
+      });
+    throw explainSystemError(error, `reading ${path}`);
+  }
+}
+
+async function makePlan(request: DockerfileRequest, dockerfile: Dockerfile, checker: Checker): Promise<Plan> {
+  const { dockerfile: options, noCache, noCacheFilter = [] } = request;
+  const native = hostPlatform();
+  const target = options.platform ?? native;
+  const targetName = request.target ?? dockerfile.stages.at(-1)?.name ?? '';
+  const predefined = platformArguments(native, target, targetName, options.buildArgs);
+  checkDockerfile(checker, dockerfile, { predefined, buildArgs: options.buildArgs, native });
+  const isForced = (stage: string) => noCache === true || noCacheFilter.includes(stage);
+  const stages = new Map<number, Promise<StageState>>();
+  const { context } = options;
+  const planner: Planner = {
+    request,
+    options,
+    dockerfile,
+    list: createStepList(isForced),
+    checker,
+    global: globalArguments(dockerfile, predefined, options.buildArgs),
+    native,
+    target,
+    ignore: context.type === 'folder' ? ignoreFile(context.path, request.path) : [],
+    stage(index) {
+      const stage = dockerfile.stages[index];
+      if (stage === undefined) throw new Error(`there is no stage ${index}`);
+      const planned = stages.get(index) ?? planStage(planner, stage);
+      stages.set(index, planned);
+      return planned;
+    },
+  };
+  const state = await planner.stage(targetIndex(dockerfile, request.target));
+  const result = rootOf(planner, state);
+  const { config, history } = state;
+  const platform = options.platform ?? state.platform;
+  return { version: 1, steps: planner.list.steps, result, image: { root: '/', config, platform, history } };
+}
+
+function targetIndex({ stages, file }: Dockerfile, target: string | undefined): number {
+  if (target === undefined) return stages.length - 1;
+  const named = stages.findLastIndex(({ name }) => name === target.toLowerCase());
+  if (named >= 0) return named;
+  if (/^\d+$/.test(target) && Number(target) < stages.length) return Number(target);
+  const names = stages.flatMap(({ name }) => name ?? []);
+  const known = names.length > 0 ? `It has ${names.join(', ')}.` : 'None of its stages has a name.';
+  throw wrongUse('missing-target', `${file} has no stage \`${target}\`.`, {
+    hint: didYouMean(target, names, known) ?? known,
+  });
+}

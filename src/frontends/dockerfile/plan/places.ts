@@ -1,0 +1,107 @@
+/** Where content comes from: names of images and contexts, as FROM, COPY and mounts write them. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type SourceLocation, UserError, wrongUse } from '../../../kit/errors.ts';
+import { parseIgnoreFile } from '../../../kit/ignore.ts';
+import type { CopySource, ImageConfig, Platform, Source } from '../../../plan/index.ts';
+import type { PlanRequest } from '../../request.ts';
+import { parseSource } from '../../sources.ts';
+import type { DockerfileOptions } from '../request.ts';
+import { parseGitUrl } from './git-url.ts';
+
+/** A place by name: a folder of the host that is copied from, or what a step brings in. */
+export type Place =
+  | { folder: CopySource & { type: 'folder' }; source: Source }
+  | { folder?: never; source: Source };
+
+/** The context of that name, given by `--build-context`; undefined without one. */
+export function namedContext(
+  options: DockerfileOptions,
+  name: string,
+  location: SourceLocation,
+): Place | undefined {
+  const short = name.replace(/^docker\.io\//, '').replace(/^library\//, '');
+  const names = [name, name.replace(/:latest$/, ''), short, short.replace(/:latest$/, '')];
+  // Names of stages and images have no upper case letters, but flags may.
+  const found = Object.entries(options.contexts).find(
+    ([own]) => names.includes(own) || names.includes(own.toLowerCase()),
+  );
+  return found && readPlace(found[1], options.cwd, location);
+}
+
+/** What FROM or `--from` names, when it is no stage. */
+export function imagePlace(options: DockerfileOptions, name: string, location: SourceLocation): Place {
+  const tree = options.context.type === 'folder' ? options.context.path : options.cwd;
+  return namedContext(options, name, location) ?? readPlace(name, tree, location);
+}
+
+function readPlace(text: string, tree: string, location: SourceLocation): Place {
+  const image = /^docker-image:\/\/(.+)$/.exec(text)?.[1];
+  if (image !== undefined) return { source: { type: 'image', reference: image } };
+  const remote = remoteSource(text);
+  if (remote !== undefined) return { source: remote };
+  const parsed = parseSource(text, tree, location);
+  if ('complaint' in parsed) {
+    const { code, message, ...rest } = parsed.complaint;
+    throw wrongUse(code, message, rest);
+  }
+  const { source } = parsed;
+  if (source.type !== 'folder') return { source };
+  return { source, folder: folderContext(source.path, ignoreFile(source.path)) };
+}
+
+/** A repository or a file of the network, by its URL; undefined for all else. */
+export function remoteSource(text: string): Source | undefined {
+  const git = parseGitUrl(text);
+  if (git !== undefined) {
+    const { keepGitFolder, ...rest } = git;
+    return { type: 'git', ...rest, ...(keepGitFolder && { keepGitFolder }) };
+  }
+  return /^https?:\/\//.test(text) ? { type: 'http', url: text, file: fileOfUrl(text) } : undefined;
+}
+
+/** The name that a downloaded file gets. */
+export function fileOfUrl(text: string): string {
+  const path = URL.canParse(text) ? new URL(text).pathname : '';
+  const name = decodeURIComponent(path.split('/').at(-1) ?? '');
+  return name === '' || name === '.' || name === '..' || name.includes('/') ? '__unnamed__' : name;
+}
+
+export function folderContext(path: string, ignore: readonly string[]): CopySource & { type: 'folder' } {
+  return { type: 'folder', path, ...(ignore.length > 0 && { ignore }) };
+}
+
+/** Patterns of a context's ignore file: `NAME.dockerignore` beside the Dockerfile NAME wins. */
+export function ignoreFile(context: string, dockerfile?: string): string[] {
+  const files = [
+    ...(dockerfile === undefined ? [] : [`${dockerfile}.dockerignore`]),
+    join(context, '.dockerignore'),
+  ];
+  const found = files.find((file) => existsSync(file));
+  return found === undefined ? [] : parseIgnoreFile(readFileSync(resolve(found), 'utf8'));
+}
+
+/** Configuration and platform of a source that is an image; none for other sources. */
+export async function describeSource(
+  request: PlanRequest,
+  source: Source,
+  location: SourceLocation,
+): Promise<{ config: ImageConfig; platform: Platform } | undefined> {
+  try {
+    return await request.resolveImage?.(source);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    if (error.code !== 'unknown-image' || source.type !== 'image') {
+      const { code, message, hint, exitCode } = error;
+      throw new UserError({ code, message, exitCode, location, ...(hint !== undefined && { hint }) });
+    }
+    throw wrongUse(
+      'unknown-image',
+      `The store has no image \`${source.reference}\`, and images of registries can't be fetched yet.`,
+      {
+        location,
+        hint: `Bring it in with \`cambium image import FILE ${source.reference}\`, or name where it is: --build-context ${source.reference}=oci-layout://DIR, a folder or a tar of a root filesystem. ${error.hint ?? ''}`.trim(),
+      },
+    );
+  }
+}

@@ -1,0 +1,107 @@
+/** ADD of archives: unpacked into a scratch folder first, which is then copied like any other. */
+
+import { spawn } from 'node:child_process';
+import { closeSync, constants, createReadStream, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { UserError } from '../../../kit/errors.ts';
+import { fsPath } from '../../../kit/names.ts';
+import { decompress } from '../../../kit/tar/decompress.ts';
+import { streamInput } from '../../../kit/tar/input.ts';
+import { readTar } from '../../../kit/tar/read.ts';
+import { unpackTar } from '../../../kit/tar/unpack.ts';
+import { newId } from '../../../store/runs.ts';
+import { scanTree } from './scan.ts';
+import { selectPath } from './select.ts';
+import type { CopyInput, CopyInputSource } from './targets.ts';
+import { openTree } from './tree.ts';
+
+/** Compressions that node has not: by the first bytes, the program that reads them. */
+const programs: readonly { head: readonly number[]; program: string }[] = [
+  { head: [0x42, 0x5a, 0x68], program: 'bzip2' },
+  { head: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], program: 'xz' },
+];
+
+/** The inputs, with each file that is an archive replaced by its content, unpacked below `scratch`. */
+export async function unpackArchives(
+  inputs: readonly CopyInput[],
+  scratch: string,
+  signal: AbortSignal,
+): Promise<CopyInput[]> {
+  const unpacked: CopyInput[] = [];
+  for (const input of inputs) {
+    if (!input.copy.select?.unpack) {
+      unpacked.push(input);
+      continue;
+    }
+    const sources: CopyInputSource[] = [];
+    for (const source of input.sources) {
+      const isFile = source.listing[0]?.type === 'file';
+      const isArchive = isFile && (await isTar(source.host));
+      sources.push(isArchive ? await unpackOne(source, scratch, signal) : source);
+    }
+    unpacked.push({ ...input, sources });
+  }
+  return unpacked;
+}
+
+async function isTar(host: string): Promise<boolean> {
+  try {
+    for await (const _ of readTar(streamInput(plain(host)))) return true;
+    return false;
+  } catch (error) {
+    // Whatever else it is, it is copied as it stands; a program that is missing is worth a word.
+    if (error instanceof UserError && error.code === 'missing-program') throw error;
+    return false;
+  }
+}
+
+async function unpackOne(
+  source: CopyInputSource,
+  scratch: string,
+  signal: AbortSignal,
+): Promise<CopyInputSource> {
+  const host = join(scratch, `unpacked-${newId()}`);
+  mkdirSync(host);
+  await unpackTar(streamInput(plain(source.host)), host, { signal, allowMissingEnd: true });
+  const [pick] = selectPath(openTree(host), '', undefined) ?? [];
+  const { listing } = scanTree({ host, entries: pick?.entries ?? [], keepsOwner: true, memo: new Map() });
+  return { host, name: source.name, listing: listing(), isArchive: true };
+}
+
+async function* plain(host: string): AsyncGenerator<Buffer> {
+  const fd = openSync(fsPath(host), constants.O_RDONLY | constants.O_NOFOLLOW);
+  closeSync(fd);
+  const file = createReadStream(fsPath(host), { highWaterMark: 1 << 20 });
+  const program = await programFor(host);
+  if (program === undefined) {
+    yield* decompress(file);
+    return;
+  }
+  file.destroy();
+  yield* throughProgram(program, host);
+}
+
+async function programFor(host: string): Promise<string | undefined> {
+  const stream = createReadStream(fsPath(host), { end: 5 });
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  const head = Buffer.concat(chunks);
+  return programs.find(({ head: bytes }) => bytes.every((byte, at) => head[at] === byte))?.program;
+}
+
+async function* throughProgram(program: string, host: string): AsyncGenerator<Buffer> {
+  const input = openSync(fsPath(host), constants.O_RDONLY | constants.O_NOFOLLOW);
+  const child = spawn(program, ['-dc'], { stdio: [input, 'pipe', 'ignore'] });
+  closeSync(input);
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('close', resolve);
+    child.once('error', reject);
+  });
+  ended.catch(() => {});
+  try {
+    for await (const chunk of child.stdout as AsyncIterable<Buffer>) yield chunk;
+    await ended;
+  } finally {
+    if (child.exitCode === null) child.kill('SIGKILL');
+  }
+}

@@ -1,0 +1,134 @@
+/** Makes the mounts of one run: what a plan says of them becomes folders, files and sockets of this machine. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { mountTmpfs } from '../../kit/system.ts';
+import type { CacheMount, Mount, SecretMount, SshMount, StepMount } from '../../plan/index.ts';
+import type { StepTask } from '../worker.ts';
+import { withCache } from './caches.ts';
+import { inTree } from './in-tree.ts';
+import { type AgentSocket, openAgent, secretContent, writeSecret } from './provisions.ts';
+import type { RunPlace } from './run-place.ts';
+import type { RunMount } from './runtimes/index.ts';
+
+export interface OpenMounts {
+  mounts: readonly RunMount[];
+  /** Variables that come from secrets and agents. */
+  env: Readonly<Record<string, string>>;
+}
+
+type MountTask = Pick<StepTask, 'snapshotOf' | 'signal'>;
+
+/** Calls `body` with all mounts open; `dir` is the run's own folder, whose mounts the caller ends. */
+export async function withMounts<T>(
+  place: RunPlace,
+  mounts: readonly Mount[],
+  dir: string,
+  task: MountTask,
+  body: (open: OpenMounts) => Promise<T>,
+): Promise<T> {
+  const caches = mounts.filter((mount): mount is CacheMount => mount.type === 'cache');
+  // In one order for all runs: two that lock the same caches never wait for each other.
+  const sorted = caches.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  const shown = new Map<CacheMount, string>();
+  const openCaches = async (at: number): Promise<T> => {
+    const mount = sorted[at];
+    if (mount === undefined) return withOthers(place, mounts, dir, task, shown, body);
+    return withCache(
+      { store: place.store, runDir: place.runDir, signal: task.signal },
+      mount,
+      originOf(place, mount, task),
+      (host) => {
+        shown.set(mount, host);
+        return openCaches(at + 1);
+      },
+    );
+  };
+  return openCaches(0);
+}
+
+function originOf({ snapshots }: RunPlace, { from }: CacheMount, { snapshotOf }: MountTask) {
+  if (from === undefined) return undefined;
+  const snapshot = snapshotOf(from.step);
+  return {
+    snapshot,
+    open: () => inTree(snapshots.mountView(snapshot), from.path, 'what a cache starts from'),
+  };
+}
+
+async function withOthers<T>(
+  place: RunPlace,
+  mounts: readonly Mount[],
+  dir: string,
+  task: MountTask,
+  caches: ReadonlyMap<CacheMount, string>,
+  body: (open: OpenMounts) => Promise<T>,
+): Promise<T> {
+  const agents: AgentSocket[] = [];
+  const env: Record<string, string> = {};
+  try {
+    const opened: RunMount[] = [];
+    for (const [index, mount] of mounts.entries()) {
+      const target = await openMount({ place, dir, task, caches, agents, env }, mount, index);
+      if (target !== undefined) opened.push(target);
+    }
+    return await body({ mounts: opened, env });
+  } finally {
+    for (const agent of agents) await agent.close();
+  }
+}
+
+interface Opening {
+  place: RunPlace;
+  dir: string;
+  task: MountTask;
+  caches: ReadonlyMap<CacheMount, string>;
+  agents: AgentSocket[];
+  env: Record<string, string>;
+}
+
+async function openMount(opening: Opening, mount: Mount, index: number): Promise<RunMount | undefined> {
+  switch (mount.type) {
+    case 'tmpfs':
+      return mount;
+    case 'step':
+      return openStep(opening, mount, index);
+    case 'cache': {
+      const source = opening.caches.get(mount) as string;
+      return { type: 'bind', source, target: mount.target, readonly: mount.readOnly };
+    }
+    case 'secret':
+      return openSecret(opening, mount, index);
+    case 'ssh':
+      return openSsh(opening, mount, index);
+  }
+}
+
+function openStep({ place: { snapshots }, dir, task }: Opening, mount: StepMount, index: number): RunMount {
+  const snapshot = task.snapshotOf(mount.step);
+  const root = mount.writable
+    ? snapshots.driver.fork(snapshots.stackOf(snapshot), join(dir, `fork-${index}`)).root
+    : snapshots.mountView(snapshot);
+  const source = inTree(root, mount.path, 'a mount');
+  return { type: 'bind', source, target: mount.target, readonly: mount.writable !== true };
+}
+
+function openSecret({ place, dir, env }: Opening, mount: SecretMount, index: number): RunMount | undefined {
+  const content = secretContent(place.provisions, mount);
+  if (content === undefined) return undefined;
+  if (mount.env !== undefined) env[mount.env] = content.toString();
+  if (mount.target === undefined) return undefined;
+  // In memory, and gone with this process's mounts.
+  const folder = join(dir, `secret-${index}`);
+  mkdirSync(folder, { mode: 0o700 });
+  mountTmpfs(folder, 'mode=700,size=16m');
+  const source = writeSecret(folder, 'content', content, mount);
+  return { type: 'bind', source, target: mount.target, readonly: true };
+}
+
+async function openSsh({ place, dir, agents, env }: Opening, mount: SshMount, index: number) {
+  const agent = await openAgent(place.provisions, mount, join(dir, `ssh-${index}`));
+  if (agent === undefined) return undefined;
+  agents.push(agent);
+  env['SSH_AUTH_SOCK'] ??= mount.target;
+  return { type: 'bind' as const, source: agent.path, target: mount.target, readonly: false };
+}
