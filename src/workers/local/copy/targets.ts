@@ -120,7 +120,8 @@ function addSource(place: Place, source: CopyInputSource): void {
   const isOneOfMany = !isListed && input.sources.length > 1;
   const goesInto = root?.type !== 'directory' && (isOneOfMany || copy.dest.endsWith('/') || isFolder(dest));
   const base = goesInto ? joinPath(dest, source.name) : dest;
-  if (isListed) addFolders(place, goesInto || source.isArchive === true || copy.dest.endsWith('/'));
+  // A folder's content goes into a folder of its own kind: what the source says of its top folder doesn't count.
+  if (isListed) addFolders(place, goesInto || root?.type === 'directory' || source.isArchive === true);
   for (const listed of source.listing) {
     const path = listed.path === '' ? base : joinPath(base, listed.path);
     // The image has its root already, and keeps what it says of it.
@@ -143,9 +144,11 @@ function addSource(place: Place, source: CopyInputSource): void {
 }
 
 /** The folders on the way to the destination, made where the image lacks them. `all`: the destination is one too. */
-function addFolders({ input, dest, add, mode }: Place, all: boolean): void {
+function addFolders({ input, dest, add }: Place, all: boolean): void {
   const names = dest === '' ? [] : dest.split('/');
-  const made = { mode: mode(0o755, true), mtime: '0', ...(input.owner ?? { uid: 0, gid: 0 }) };
+  const { mode } = input.copy;
+  const bits = typeof mode === 'number' ? mode & 0o777 : 0o755;
+  const made = { mode: bits, mtime: '0', ...(input.owner ?? { uid: 0, gid: 0 }) };
   for (let depth = 1; depth <= names.length - (all ? 0 : 1); depth++) {
     add({ path: names.slice(0, depth).join('/'), type: 'directory', ...made, isDest: true }, undefined);
   }

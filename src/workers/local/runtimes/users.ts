@@ -59,7 +59,7 @@ export function lookUpUser(rootfs: string, user: string): Identity {
 
 /**
  * Resolves the owner of copied files, `user[:group]`, as COPY and WORKDIR have it: a number is taken as it is and gives
- * the group too, a name that the image doesn't have is root. `readFile` gives the text of a file of the image.
+ * the group too; a user that the image doesn't have is root, and such a group the user's own. `readFile` gives the text of a file of the image.
  */
 export function lookUpOwner(readFile: (path: string) => string, spec: string): { uid: number; gid: number } {
   const colon = spec.indexOf(':');
@@ -71,9 +71,10 @@ export function lookUpOwner(readFile: (path: string) => string, spec: string): {
       ? parsePasswd(readFile('etc/passwd')).find(({ name }) => name === user)
       : undefined;
   const uid = own ?? entry?.uid ?? 0;
-  if (group === '') return { uid, gid: own ?? entry?.gid ?? 0 };
+  const ownGroup = own ?? entry?.gid ?? 0;
+  if (group === '') return { uid, gid: ownGroup };
   const gid =
-    numberOf(group) ?? parseGroups(readFile('etc/group')).find(({ name }) => name === group)?.gid ?? 0;
+    numberOf(group) ?? parseGroups(readFile('etc/group')).find(({ name }) => name === group)?.gid ?? ownGroup;
   return { uid, gid };
 }
 
