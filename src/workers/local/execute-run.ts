@@ -2,7 +2,15 @@
 import { closeSync, mkdirSync, readlinkSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { outside } from '../../kit/errors.ts';
-import { bindMount, descriptorPath, O_PATH, openFolder, openInRoot, unmountBelow } from '../../kit/system.ts';
+import {
+  bindMount,
+  descriptorPath,
+  mountOverlay,
+  O_PATH,
+  openFolder,
+  openInRoot,
+  unmountBelow,
+} from '../../kit/system.ts';
 import type { RunOp, SnapshotId, StepId } from '../../plan/index.ts';
 import { newId } from '../../store/runs.ts';
 import type { Store } from '../../store/store.ts';
@@ -75,7 +83,7 @@ export async function runIn(
       env: op.env,
       cwd: op.cwd,
       user: op.user,
-      mounts: op.mounts.map((mount) => hostMount(place, mount, task.snapshotOf)),
+      mounts: op.mounts.map((mount) => hostMount(place, op, mount, dir, task.snapshotOf)),
       network: op.network,
       security: op.security,
       noNewPrivileges: op.noNewPrivileges ?? false,
@@ -120,12 +128,27 @@ function prepareRoot(
 
 function hostMount(
   { snapshots }: RunPlace,
+  op: RunOp,
   mount: RunOp['mounts'][number],
+  dir: string,
   snapshotOf: StepTask['snapshotOf'],
 ): RunMount {
   if (mount.type === 'tmpfs') return mount;
-  const view = snapshots.mountView(snapshotOf(mount.step));
+  const own = snapshots.mountView(snapshotOf(mount.step));
+  const view = op.security === 'builder' ? sealedView(own, dir) : own;
   return { type: 'bind', source: inTree(view, mount.path, 'a mount'), target: mount.target, readonly: true };
+}
+
+/**
+ * A stage with the right to mount can make a read-only mount writable, and would then write to the snapshot itself. An
+ * overlay without an upper folder stays read-only whatever its mounts say; it needs two lower ones.
+ */
+function sealedView(view: string, dir: string): string {
+  const [at, empty] = [join(dir, `sealed-${newId()}`), join(dir, 'empty')];
+  mkdirSync(at);
+  mkdirSync(empty, { recursive: true });
+  mountOverlay({ lowers: [view, empty], at });
+  return at;
 }
 
 /** Real host path of `path` inside the tree at `root`, whatever symlinks the tree has. */

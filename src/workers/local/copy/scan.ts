@@ -38,9 +38,49 @@ export interface Scan {
   listing(): readonly Listed[];
 }
 
+/**
+ * Paths and metadata as they were met. Numbers, in one array: an object for each entry of a large folder would cost more
+ * time in garbage collection than the system calls do.
+ */
 interface Seen {
-  path: string;
-  stats: BigIntStats;
+  paths: string[];
+  /** `fieldCount` numbers for each path. */
+  numbers: BigInt64Array;
+}
+
+type Stats = Pick<
+  BigIntStats,
+  'mode' | 'uid' | 'gid' | 'size' | 'mtimeNs' | 'nlink' | 'dev' | 'ino' | 'ctimeNs' | 'rdev'
+>;
+
+const fieldCount = 10;
+
+function addSeen(seen: Seen, path: string, stats: Stats): void {
+  const at = seen.paths.length * fieldCount;
+  seen.paths.push(path);
+  if (at + fieldCount > seen.numbers.length) {
+    const larger = new BigInt64Array(seen.numbers.length * 2);
+    larger.set(seen.numbers);
+    seen.numbers = larger;
+  }
+  const { numbers } = seen;
+  numbers[at] = stats.mode;
+  numbers[at + 1] = stats.uid;
+  numbers[at + 2] = stats.gid;
+  numbers[at + 3] = stats.size;
+  numbers[at + 4] = stats.mtimeNs;
+  numbers[at + 5] = stats.nlink;
+  numbers[at + 6] = stats.dev;
+  numbers[at + 7] = stats.ino;
+  numbers[at + 8] = stats.ctimeNs;
+  numbers[at + 9] = stats.rdev;
+}
+
+function statsOf({ numbers }: Seen, index: number): Stats {
+  const field = (offset: number) => numbers[index * fieldCount + offset] as bigint;
+  const [mode, uid, gid, size, mtimeNs] = [field(0), field(1), field(2), field(3), field(4)];
+  const [nlink, dev, ino, ctimeNs, rdev] = [field(5), field(6), field(7), field(8), field(9)];
+  return { mode, uid, gid, size, mtimeNs, nlink, dev, ino, ctimeNs, rdev };
 }
 
 /** Scans a folder of the host, using and refreshing what the database remembers. */
@@ -78,7 +118,7 @@ export function scanTree(request: ScanRequest): Scan {
   return { digest: contentDigest(listing, request.keepsOwner), isKnown: false, listing: () => listing };
 }
 
-function walkFolder(request: ScanRequest): Seen[] {
+function walkFolder(request: ScanRequest): Seen {
   const top = join(request.root, request.path);
   const stats = lstatIfAny(top);
   if (stats === undefined) {
@@ -88,7 +128,8 @@ function walkFolder(request: ScanRequest): Seen[] {
     );
   }
   const ignore = request.ignore?.length ? compileIgnore(request.ignore) : undefined;
-  const seen: Seen[] = [{ path: '', stats }];
+  const seen: Seen = { paths: [], numbers: new BigInt64Array(64 * fieldCount) };
+  addSeen(seen, '', stats);
   if (typeOf(stats) === 'directory') {
     let matches = notIgnored;
     if (ignore) for (const prefix of prefixes(request.path)) matches = ignore.match(prefix, matches);
@@ -109,7 +150,7 @@ function walkInto(
   path: string,
   ignore: IgnoreMatcher | undefined,
   matches: IgnoreMatch,
-  seen: Seen[],
+  seen: Seen,
 ): void {
   for (const name of listFolder(folder)) {
     const at = joinPath(path, name);
@@ -120,36 +161,34 @@ function walkInto(
     if (stats === undefined) continue;
     const type = typeOf(stats);
     if (type === 'socket' || (match.ignored && type !== 'directory')) continue;
-    const before = seen.length;
-    seen.push({ path: at, stats });
+    const before = seen.paths.length;
+    addSeen(seen, at, stats);
     if (type === 'directory') walkInto(request, host, at, ignore, match, seen);
     // A folder that is ignored stays only for what was taken back below it.
-    if (match.ignored && seen.length === before + 1) seen.pop();
+    if (match.ignored && seen.paths.length === before + 1) seen.paths.pop();
   }
 }
 
-function identityOf(stats: BigIntStats): string {
+function identityOf(stats: Stats): string {
   return `${stats.dev}.${stats.ino}.${stats.ctimeNs}`;
 }
 
-function fingerprintOf(seen: readonly Seen[]): string {
-  const lines = seen.map(({ path, stats }) => {
-    const { mode, uid, gid, size, mtimeNs, nlink } = stats;
-    return `${path}\0${mode}.${uid}.${gid}.${size}.${mtimeNs}.${nlink}.${identityOf(stats)}`;
-  });
-  return hash('sha256', lines.join('\n'));
+function fingerprintOf({ paths, numbers }: Seen): string {
+  const used = numbers.subarray(0, paths.length * fieldCount);
+  return createHash('sha256').update(paths.join('\0')).update(used).digest('hex');
 }
 
 /** `startNs`: when the scan began; undefined where files can't change. */
 function listEntries(
   request: ScanRequest,
-  seen: readonly Seen[],
+  seen: Seen,
   known: readonly Listed[],
   startNs: bigint | undefined,
 ): Listed[] {
   const old = new Map(known.map((entry) => [entry.path, entry]));
   const firstOfInode = new Map<string, string>();
-  return seen.map(({ path, stats }) => {
+  return seen.paths.map((path, index) => {
+    const stats = statsOf(seen, index);
     const type = typeOf(stats);
     const identity = identityOf(stats);
     const host = join(request.root, request.path, path);
@@ -196,14 +235,14 @@ function isSame(before: Listed, now: Listed): boolean {
   );
 }
 
-function isRacy(stats: BigIntStats, startNs: bigint): boolean {
+function isRacy(stats: Stats, startNs: bigint): boolean {
   const newest = stats.mtimeNs > stats.ctimeNs ? stats.mtimeNs : stats.ctimeNs;
   const grain = stats.ctimeNs % 1_000_000_000n === 0n ? coarseGrainNs : clockGrainNs;
   return newest > startNs - grain;
 }
 
-function addContent(entry: Listed, host: string, stats: BigIntStats): void {
-  if (entry.type === 'file') entry.digest = hashFile(host, stats);
+function addContent(entry: Listed, host: string, stats: Stats): void {
+  if (entry.type === 'file') entry.digest = hashFile(host, entry);
   if (entry.type === 'symlink') entry.link = decodeName(readlinkSync(fsPath(host), { encoding: 'buffer' }));
   if (entry.type === 'char' || entry.type === 'block') entry.device = splitDevice(stats.rdev);
   const xattrs = treeXattrs(host);
@@ -214,7 +253,7 @@ function addContent(entry: Listed, host: string, stats: BigIntStats): void {
 const chunk = Buffer.allocUnsafe(1 << 20);
 
 /** SHA-256 of a file's content in hex; fails when the file changes meanwhile. */
-export function hashFile(host: string, expected?: BigIntStats): string {
+export function hashFile(host: string, expected?: Listed): string {
   const fd = openToRead(host);
   try {
     let length = readSync(fd, chunk, 0, chunk.length, null);
@@ -226,7 +265,7 @@ export function hashFile(host: string, expected?: BigIntStats): string {
         hasher.update(chunk.subarray(0, length));
       result = hasher.digest('hex');
     }
-    if (expected !== undefined) checkUnchanged(host, expected, fstatSync(fd, { bigint: true }));
+    if (expected !== undefined) checkListed(host, expected, fstatSync(fd, { bigint: true }));
     return result;
   } finally {
     closeSync(fd);
@@ -239,16 +278,6 @@ function openToRead(host: string): number {
   } catch (error) {
     if (['ENOENT', 'ELOOP', 'ENXIO'].includes(errnoOf(error) ?? '')) throw changedWhileRead(host, error);
     throw error;
-  }
-}
-
-function checkUnchanged(host: string, before: BigIntStats, after: BigIntStats): void {
-  if (
-    identityOf(before) !== identityOf(after) ||
-    before.size !== after.size ||
-    before.mtimeNs !== after.mtimeNs
-  ) {
-    throw changedWhileRead(host);
   }
 }
 
