@@ -43,8 +43,8 @@ export function beginRun(store: Store): Run {
     id,
     dir,
     [Symbol.dispose]() {
-      store.db.prepare('DELETE FROM leases WHERE run = ?').run(id);
       rmSync(dir, { recursive: true, force: true });
+      store.db.prepare('DELETE FROM leases WHERE run = ?').run(id);
       unlinkSync(`${dir}.lock`);
       closeSync(fd);
     },
@@ -70,8 +70,9 @@ export async function sweepRuns(
     try {
       if (!tryLock(fd) || !isStill(fd, `${dir}.lock`)) continue;
       await clean({ id, dir });
-      store.db.prepare('DELETE FROM leases WHERE run = ?').run(id);
+      // Files first: on a full disk the database can't be written before.
       rmSync(dir, { recursive: true, force: true });
+      store.db.prepare('DELETE FROM leases WHERE run = ?').run(id);
       unlinkSync(`${dir}.lock`);
       swept.push(id);
     } finally {

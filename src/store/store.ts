@@ -46,7 +46,7 @@ function openOrMake(dir: string): Store {
   const isNew = statSync(path, { throwIfNoEntry: false }) === undefined;
   if (isNew) {
     mkdirSync(dir, { recursive: true, mode: 0o711 });
-    for (const folder of folders) mkdirSync(join(dir, folder), { recursive: true, mode: 0o711 });
+    makeFolders(dir);
   }
   const db = openDatabase(path);
   return {
@@ -56,6 +56,11 @@ function openOrMake(dir: string): Store {
       if (db.isOpen) db.close();
     },
   };
+}
+
+/** Makes those of a store's folders that are missing. */
+export function makeFolders(dir: string): void {
+  for (const folder of folders) mkdirSync(join(dir, folder), { recursive: true, mode: 0o711 });
 }
 
 function storeError(error: unknown, dir: string): unknown {
@@ -73,7 +78,7 @@ function storeError(error: unknown, dir: string): unknown {
   if (/not a database|malformed|corrupt/i.test(text)) {
     return outside('broken-database', `The store's database in ${dir} is damaged: ${text}.`, {
       cause: error,
-      hint: 'Run `cambium doctor --repair`.',
+      hint: `Remove cambium.db, cambium.db-wal and cambium.db-shm there, and run \`cambium doctor --repair\`: what was built is built again.`,
     });
   }
   if (/disk is full|disk I\/O error/i.test(text)) {

@@ -68,15 +68,21 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
       const id = folder as SnapshotId;
       driver.release(workspace);
       driver.commit(workspace, folder);
-      const below =
-        driver.name === 'overlay' && request.onResult ? (stackOf(request.onResult)[0]?.folders ?? []) : [];
-      insertSnapshot(store.db, {
-        ...request,
-        id,
-        driver: driver.name,
-        folders: [folder, ...below],
-        run: run.id,
-      });
+      try {
+        const below =
+          driver.name === 'overlay' && request.onResult ? (stackOf(request.onResult)[0]?.folders ?? []) : [];
+        insertSnapshot(store.db, {
+          ...request,
+          id,
+          driver: driver.name,
+          folders: [folder, ...below],
+          run: run.id,
+        });
+      } catch (error) {
+        // No row names it, so nothing would remove it: on a full disk this is what fills it.
+        driver.remove(folder);
+        throw error;
+      }
       driver.discard(workspace.dir);
       return id;
     },
