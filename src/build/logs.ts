@@ -59,7 +59,10 @@ export function openLogs(store: Store, buildId: string): BuildLogs {
       // Enough for the last lines, however long the output.
       tails.set(event.step, text.length > 64_000 ? text.slice(-32_000) : text);
     },
-    tailOf: (step) => (tails.get(step) ?? '').replace(/\n$/, '').split('\n').slice(-tailLines),
+    tailOf: (step) => {
+      const text = (tails.get(step) ?? '').replace(/\n$/, '');
+      return text === '' ? [] : text.split('\n').slice(-tailLines);
+    },
     [Symbol.dispose]() {
       for (const { fd } of files.values()) closeSync(fd);
     },

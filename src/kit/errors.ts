@@ -87,6 +87,8 @@ export function explainSystemError(error: unknown, doing: string): unknown {
         ...rest,
         hint: 'Free some space, or run `cambium cache prune`.',
       });
+    case 'EPIPE':
+      return outside('reader-gone', `What reads the output went away while ${doing}.`, rest);
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':

@@ -37,8 +37,13 @@ function start(dir: string): void {
   } catch (error) {
     throw explainSystemError(error, `writing to ${dir}`);
   }
-  const where = dir === process.cwd() ? '' : ` ${shortPath(dir)}`;
+  const where = dir === process.cwd() ? '' : ` ${quoted(shortPath(dir))}`;
   print(`Build it: cambium build${where}\n`);
+}
+
+/** As a shell takes it. */
+function quoted(path: string): string {
+  return /^[\w./~+@%,:=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 function write(dir: string, { path, text, isExecutable }: TemplateFile): void {
