@@ -146,6 +146,12 @@ const rows: Row[] = [
     },
   },
   {
+    name: 'a bad name for an import, told before the archive is read',
+    code: 2,
+    says: /^error: `BAD`/,
+    args: (dir) => ['image', 'import', layout(dir), 'BAD'],
+  },
+  {
     name: 'a truncated tar',
     code: 3,
     says: /short\.tar/,
