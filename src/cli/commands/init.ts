@@ -1,8 +1,9 @@
 /** `cambium init`: starts a project, as a spec in Bash. Nothing that is there is written over. */
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { explainSystemError, wrongUse } from '../../kit/errors.ts';
+import { makeFolder } from '../../kit/make-folder.ts';
 import { shortPath } from '../errors.ts';
 import { addExamples } from '../help.ts';
 import { print } from '../io.ts';
@@ -48,7 +49,7 @@ function quoted(path: string): string {
 
 function write(dir: string, { path, text, isExecutable }: TemplateFile): void {
   const whole = join(dir, path);
-  mkdirSync(dirname(whole), { recursive: true });
+  makeFolder(dirname(whole));
   writeFileSync(whole, text, { flag: 'wx' });
   if (isExecutable) chmodSync(whole, 0o755);
   print(`wrote ${shortPath(whole)}\n`);
