@@ -13,6 +13,7 @@ import { splitDevice } from '../../../kit/system.ts';
 import { joinPath, listFolder, lstatIfAny, treeXattrs, typeOf } from '../../../kit/walk.ts';
 import type { Database } from '../../../store/database.ts';
 import { contentDigest, type Listed } from './listing.ts';
+import { addSeen, fingerprintOf, identityOf, nothingSeen, type Seen, type Stats, statsOf } from './seen.ts';
 
 /**
  * A file whose time is younger than this when it is scanned may change again without a new time: kernels stamp files
@@ -36,51 +37,6 @@ export interface Scan {
   isKnown: boolean;
   /** Sorted by folder: each folder right before its content. Read only when needed. */
   listing(): readonly Listed[];
-}
-
-/**
- * Paths and metadata as they were met. Numbers, in one array: an object for each entry of a large folder would cost more
- * time in garbage collection than the system calls do.
- */
-interface Seen {
-  paths: string[];
-  /** `fieldCount` numbers for each path. */
-  numbers: BigInt64Array;
-}
-
-type Stats = Pick<
-  BigIntStats,
-  'mode' | 'uid' | 'gid' | 'size' | 'mtimeNs' | 'nlink' | 'dev' | 'ino' | 'ctimeNs' | 'rdev'
->;
-
-const fieldCount = 10;
-
-function addSeen(seen: Seen, path: string, stats: Stats): void {
-  const at = seen.paths.length * fieldCount;
-  seen.paths.push(path);
-  if (at + fieldCount > seen.numbers.length) {
-    const larger = new BigInt64Array(seen.numbers.length * 2);
-    larger.set(seen.numbers);
-    seen.numbers = larger;
-  }
-  const { numbers } = seen;
-  numbers[at] = stats.mode;
-  numbers[at + 1] = stats.uid;
-  numbers[at + 2] = stats.gid;
-  numbers[at + 3] = stats.size;
-  numbers[at + 4] = stats.mtimeNs;
-  numbers[at + 5] = stats.nlink;
-  numbers[at + 6] = stats.dev;
-  numbers[at + 7] = stats.ino;
-  numbers[at + 8] = stats.ctimeNs;
-  numbers[at + 9] = stats.rdev;
-}
-
-function statsOf({ numbers }: Seen, index: number): Stats {
-  const field = (offset: number) => numbers[index * fieldCount + offset] as bigint;
-  const [mode, uid, gid, size, mtimeNs] = [field(0), field(1), field(2), field(3), field(4)];
-  const [nlink, dev, ino, ctimeNs, rdev] = [field(5), field(6), field(7), field(8), field(9)];
-  return { mode, uid, gid, size, mtimeNs, nlink, dev, ino, ctimeNs, rdev };
 }
 
 /** Scans a folder of the host, using and refreshing what the database remembers. */
@@ -128,7 +84,7 @@ function walkFolder(request: ScanRequest): Seen {
     );
   }
   const ignore = request.ignore?.length ? compileIgnore(request.ignore) : undefined;
-  const seen: Seen = { paths: [], numbers: new BigInt64Array(64 * fieldCount) };
+  const seen = nothingSeen();
   addSeen(seen, '', stats);
   if (typeOf(stats) === 'directory') {
     let matches = notIgnored;
@@ -169,15 +125,6 @@ function walkInto(
   }
 }
 
-function identityOf(stats: Stats): string {
-  return `${stats.dev}.${stats.ino}.${stats.ctimeNs}`;
-}
-
-function fingerprintOf({ paths, numbers }: Seen): string {
-  const used = numbers.subarray(0, paths.length * fieldCount);
-  return createHash('sha256').update(paths.join('\0')).update(used).digest('hex');
-}
-
 /** `startNs`: when the scan began; undefined where files can't change. */
 function listEntries(
   request: ScanRequest,
@@ -191,7 +138,6 @@ function listEntries(
     const stats = statsOf(seen, index);
     const type = typeOf(stats);
     const identity = identityOf(stats);
-    const host = join(request.root, request.path, path);
     const entry: Listed = {
       path,
       type,
@@ -219,7 +165,7 @@ function listEntries(
         digest && { digest },
       );
     }
-    addContent(entry, host, stats);
+    addContent(entry, join(request.root, request.path, path), stats);
     return entry;
   });
 }

@@ -63,9 +63,17 @@ export function listTargets(inputs: readonly CopyInput[], isFolder: (path: strin
   return list;
 }
 
+const slash = 0x2f;
+
 function byFolder(a: Target, b: Target): number {
-  const [left, right] = [a.path.replaceAll('/', '\0'), b.path.replaceAll('/', '\0')];
-  return left < right ? -1 : left > right ? 1 : 0;
+  const [left, right] = [a.path, b.path];
+  const shorter = Math.min(left.length, right.length);
+  for (let at = 0; at < shorter; at++) {
+    const [one, other] = [left.charCodeAt(at), right.charCodeAt(at)];
+    // `/` comes before every other character: a folder right before its content.
+    if (one !== other) return (one === slash ? -1 : one) - (other === slash ? -1 : other);
+  }
+  return left.length - right.length;
 }
 
 type Add = (target: Target, content: Content | undefined) => void;
@@ -96,8 +104,13 @@ function addSource(
     if (listed.digest) target.digest = listed.digest;
     if (listed.sameAs !== undefined) target.sameAs = joinPath(base, listed.sameAs);
     if (listed.path === '' && listed.type === 'directory' && path !== '') target.isDest = true;
-    add(target, listed.type === 'file' ? { host: posix.join(source.host, listed.path), listed } : undefined);
+    add(target, listed.type === 'file' ? { host: hostPath(source.host, listed.path), listed } : undefined);
   }
+}
+
+function hostPath(folder: string, path: string): string {
+  if (path === '') return folder;
+  return folder === '/' ? `/${path}` : `${folder}/${path}`;
 }
 
 function ownerOf(copy: Copy, listed: Listed): { uid: number; gid: number } {
