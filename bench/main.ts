@@ -1,9 +1,9 @@
 /**
  * `npm run bench`: measures Cambium beside its peers, and writes bench/results/latest.json and latest.svg.
  *
- *   npm run bench -- [--only REGEX] [--rounds N] [--peers docker,newest,containerd,buildah] [--program FILE] [--docs]
+ *   npm run bench -- [--only REGEX] [--rounds N] [--peers docker,newest,containerd,buildah] [--program FILE] [--merge] [--docs]
  *
- * --docs writes the table and the plot into docs/ too.
+ * --merge keeps the last results of cases that are not measured now; --docs writes the table and the plot into docs/ too.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -49,6 +49,7 @@ async function main(): Promise<void> {
       rounds: { type: 'string' },
       peers: { type: 'string', default: peerNames.join() },
       program: { type: 'string' },
+      merge: { type: 'boolean', default: false },
       docs: { type: 'boolean', default: false },
     },
   });
@@ -60,23 +61,41 @@ async function main(): Promise<void> {
   else copyFileSync(values.program, program);
   const peers = new Set(values.peers.split(','));
   const place = await openPlace({ program, peers, cacheDir: resultsDir, say });
-  const cases: CaseResult[] = [];
+  const cases = values.merge ? lastCases() : new Map<string, CaseResult>();
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => stop.abort(new Error('stopped')));
   try {
     place.importBase(makeBusyboxTar(place), 'bench-base:1');
     const only = new RegExp(values.only);
     const rounds = values.rounds === undefined ? {} : { rounds: Number(values.rounds) };
     for (const group of groups) {
       if (!group.ids.some((id) => only.test(id))) continue;
-      for (const one of group.cases(place).filter(({ id }) => only.test(id)))
-        cases.push(runCase(place, one, { ...rounds, say }));
+      for (const one of group.cases(place).filter(({ id }) => only.test(id))) {
+        cases.set(one.id, await runCase(place, one, { ...rounds, say, signal: stop.signal }));
+        // After each: what is measured isn't lost when a later case breaks.
+        write(reportOf(cases), values.docs);
+      }
     }
   } finally {
     await place.close();
   }
-  write(
-    { date: new Date().toISOString().slice(0, 10), machine: machine(), load: loadavg()[2] ?? 0, cases },
-    values.docs,
-  );
+  process.stdout.write(formatTable([...cases.values()]));
+}
+
+function lastCases(): Map<string, CaseResult> {
+  const { cases } = JSON.parse(readFileSync(join(resultsDir, 'latest.json'), 'utf8')) as Report;
+  return new Map(cases.map((result) => [result.id, result]));
+}
+
+/** In the order of the groups, whatever was measured first. */
+function reportOf(cases: ReadonlyMap<string, CaseResult>): Report {
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    machine: machine(),
+    load: loadavg()[2] ?? 0,
+    cases: groups.flatMap(({ ids }) => ids.flatMap((id) => cases.get(id) ?? [])),
+  };
 }
 
 /** As the package is bundled, into a file of the benchmark's own. */
@@ -91,14 +110,13 @@ function machine(): Report['machine'] {
     cpu: first?.model.trim() ?? 'unknown',
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
+    kernel: /^\d+\.\d+/.exec(release())?.[0] ?? 'unknown',
     arch: arch(),
     node: process.version,
   };
 }
 
 function write(report: Report, toDocs: boolean): void {
-  process.stdout.write(formatTable(report.cases));
   const svg = plot(report.cases);
   writeFileSync(join(resultsDir, 'latest.json'), `${JSON.stringify(report, undefined, 2)}\n`);
   writeFileSync(join(resultsDir, 'latest.svg'), svg);

@@ -23,6 +23,8 @@ export interface Place {
   containerd: Docker | undefined;
   buildah: Buildah | undefined;
   path(...names: string[]): string;
+  /** A text that was in no file before: an edit with it is never found in a cache. */
+  newText(): string;
   /** Writes a file below the place's folder, and its folders. */
   write(path: string, content: string | Uint8Array, mode?: number): void;
   sh(script: string, ...args: string[]): string;
@@ -80,12 +82,17 @@ export async function openPlace({ program, peers, cacheDir, say }: PlaceOptions)
     flags: ['--feature', 'containerd-snapshotter=true'],
   }));
   const buildah = peers.has('buildah') ? openBuildah(path('buildah')) : undefined;
+  let texts = 0;
   const place: Place = {
     dir,
     btrfs: path('btrfs'),
     ...{ program, meter, dockers, containerd, buildah, path, sh },
     cambium: cambiumOn(program, path('store'), 'cambium'),
     cambiumBtrfs: cambiumOn(program, path('btrfs/store'), 'cambium on btrfs'),
+    newText() {
+      texts += 1;
+      return `${texts} ${dir.slice(-6)}`;
+    },
     write(name, content, mode = 0o644) {
       mkdirSync(dirname(path(name)), { recursive: true });
       writeFileSync(path(name), content);

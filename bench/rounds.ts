@@ -1,4 +1,5 @@
 /** Runs a case: all contenders in turn in each round, so that a busy moment of the machine meets all alike. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Place } from './place.ts';
 import type { Case, CaseResult, Contender, Row } from './types.ts';
 
@@ -6,10 +7,16 @@ export interface RoundOptions {
   /** Instead of the number of rounds that the case names. */
   rounds?: number;
   say(text: string): void;
+  /** A person asked for the end: no further sample is taken. */
+  signal: AbortSignal;
 }
 
-/** Round 0 isn't measured: it fills caches. A contender that fails is told as that, and left out of the rest. */
-export function runCase(place: Place, one: Case, { rounds, say }: RoundOptions): CaseResult {
+/** Round 0 isn't counted: it fills caches. A contender that fails is told as that, and left out of the rest. */
+export async function runCase(
+  place: Place,
+  one: Case,
+  { rounds, say, signal }: RoundOptions,
+): Promise<CaseResult> {
   const rows = new Map<Contender, Row>(
     one.contenders.map((each) => [each, { name: each.name, samples: [] }]),
   );
@@ -19,9 +26,12 @@ export function runCase(place: Place, one: Case, { rounds, say }: RoundOptions):
       0,
     );
   const last = rounds ?? one.rounds ?? 5;
-  for (let round = 0; round <= last; round++) {
+  for (let round = one.isCold ? 1 : 0; round <= last; round++) {
     one.edit?.(round);
     for (const contender of rotated(one.contenders, round)) {
+      // Signals are noticed between two turns only.
+      await nextTurn();
+      signal.throwIfAborted();
       const row = rows.get(contender) as Row;
       if (row.error !== undefined) continue;
       try {

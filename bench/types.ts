@@ -29,6 +29,8 @@ export interface Case {
   id: string;
   title: string;
   rounds?: number;
+  /** Without: a round that isn't counted comes first. */
+  isCold?: true;
   /** The time is divided by this: the steps in it. */
   per?: number;
   /** Of which contender the goals are told. */

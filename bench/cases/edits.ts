@@ -33,7 +33,7 @@ export function editCases(place: Place): Case[] {
       title: 'one changed file: a copy and two commands run',
       rounds: 7,
       goals: [{ type: 'ratio', of: 'docker', factor: 1 }],
-      edit: (round) => place.write(`${folder}/src/d3/f7`, `round ${round} of ${place.dir}\n`),
+      edit: () => place.write(`${folder}/src/d3/f7`, `${place.newText()}\n`),
       contenders,
     },
   ];

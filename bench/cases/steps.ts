@@ -11,6 +11,7 @@ const count = 20;
 
 export function stepCases(place: Place): Case[] {
   const series = 'series';
+  let text = '';
   return [
     {
       id: 'run-true',
@@ -18,12 +19,12 @@ export function stepCases(place: Place): Case[] {
       rounds: 3,
       per: count + 1,
       goals: [{ type: 'time', underMs: 80 }],
-      edit: (round) =>
+      edit: () =>
         writeProject(place, {
           folder: series,
           base: 'bench-base:1',
           instructions: [
-            { run: `echo ${round} ${place.dir} > /round` },
+            { run: `echo ${place.newText()} > /round` },
             ...Array.from({ length: count }, () => ({ run: 'true' })),
           ],
         }),
@@ -34,8 +35,11 @@ export function stepCases(place: Place): Case[] {
       title: '20 independent stages, each `sleep 1` and one more step',
       rounds: 3,
       goals: [{ type: 'ratio', of: 'docker', factor: 1 }],
-      edit: (round) => writeIndependent(place, round),
-      contenders: independentContenders(place),
+      edit: () => {
+        text = place.newText();
+        writeIndependent(place, text);
+      },
+      contenders: independentContenders(place, () => text),
     },
   ];
 }
@@ -46,17 +50,17 @@ function numbers(): number[] {
   return Array.from({ length: count }, (_, index) => index + 1);
 }
 
-function writeIndependent(place: Place, round: number): void {
+function writeIndependent(place: Place, text: string): void {
   const stages = numbers().map(
     (number) =>
-      `FROM bench-base:1 AS s${number}\nRUN echo ${round} ${place.dir} > /a; sleep 1\nRUN echo ${number} > /b\n`,
+      `FROM bench-base:1 AS s${number}\nRUN echo ${text} ${number} > /a; sleep 1\nRUN echo ${number} > /b\n`,
   );
   const copies = numbers().map((number) => `COPY --from=s${number} /b /out/b${number}\n`);
   place.write(`${independent}/Dockerfile`, `${stages.join('')}FROM bench-base:1\n${copies.join('')}`);
 }
 
 /** No build file of Cambium's says yet that stages are independent, but its plans can: a small program builds one. */
-function independentContenders(place: Place): Contender[] {
+function independentContenders(place: Place, text: () => string): Contender[] {
   const here = dirname(fileURLToPath(import.meta.url));
   const program = join(dirname(place.program), 'bench-independent.cjs');
   buildSync({
@@ -76,7 +80,7 @@ function independentContenders(place: Place): Contender[] {
   return all.map((contender) => {
     const cambium = [place.cambium, place.cambiumBtrfs].find(({ name }) => name === contender.name);
     if (cambium === undefined) return contender;
-    const argv = (round: number) => [process.execPath, program, cambium.store, `${round} ${place.dir}`];
-    return { name: contender.name, commands: (round) => [{ argv: argv(round) }] };
+    const argv = () => [process.execPath, program, cambium.store, text()];
+    return { name: contender.name, commands: () => [{ argv: argv() }] };
   });
 }

@@ -59,9 +59,11 @@ function fileChanges(store: Store, { name, before, after }: FactChange): FileCha
   if (old === undefined || now === undefined) return undefined;
   const folder = copiedTo(name)?.dest.replace(/^\/|\/$/g, '') ?? '';
   const shown = (path: string) => (path.startsWith('setting ') || folder === '' ? path : `${folder}/${path}`);
-  const paths = [...new Set([...Object.keys(old), ...Object.keys(now)])].sort();
-  return paths
-    .filter((path) => old[path] !== now[path])
+  // Few of many thousand differ: only these are put in order.
+  const here = Object.keys(now).filter((path) => old[path] !== now[path]);
+  const gone = Object.keys(old).filter((path) => now[path] === undefined);
+  return [...here, ...gone]
+    .sort()
     .map((path) => ({ path: shown(path), before: old[path], after: now[path] }));
 }
 

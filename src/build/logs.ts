@@ -22,7 +22,17 @@ export function openLogs(store: Store, buildId: string): BuildLogs {
   const files = new Map<StepId, { fd: number; startedMs: number; bytes: number; atLineStart: boolean }>();
   const tails = new Map<StepId, string>();
 
+  let isBroken = false;
+  /** The log is no part of the result: what can't be written (a full disk) is left out, and the step goes on. */
   const write = (step: StepId, at: number, text: string) => {
+    if (isBroken) return;
+    try {
+      append(step, at, text);
+    } catch {
+      isBroken = true;
+    }
+  };
+  const append = (step: StepId, at: number, text: string) => {
     let file = files.get(step);
     if (file === undefined) {
       mkdirSync(join(store.dir, 'logs', buildId), { recursive: true });
@@ -49,7 +59,10 @@ export function openLogs(store: Store, buildId: string): BuildLogs {
       // Enough for the last lines, however long the output.
       tails.set(event.step, text.length > 64_000 ? text.slice(-32_000) : text);
     },
-    tailOf: (step) => (tails.get(step) ?? '').replace(/\n$/, '').split('\n').slice(-tailLines),
+    tailOf: (step) => {
+      const text = (tails.get(step) ?? '').replace(/\n$/, '');
+      return text === '' ? [] : text.split('\n').slice(-tailLines);
+    },
     [Symbol.dispose]() {
       for (const { fd } of files.values()) closeSync(fd);
     },

@@ -106,7 +106,10 @@ function complaint(error: CommanderError): UserError {
   if (error.code === 'commander.help') {
     return wrongUse('missing-command', 'A command is missing.', { hint: 'See it with --help.' });
   }
-  const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
+  const [first = '', ...rest] = error.message
+    .replace(/^error: /, '')
+    .replace(/\.$/, '')
+    .split('\n');
   const meant = /\(Did you mean (?:one of )?(.*?)\?\)/.exec(rest.join(' '))?.[1];
   const message = `${first.charAt(0).toUpperCase()}${first.slice(1)}`.replaceAll("'", '`');
   return wrongUse(

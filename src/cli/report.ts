@@ -49,11 +49,13 @@ function outcomeOf(failure: StepFailure): string {
   };
   if (failure.exitCode !== undefined) mention(`exit code ${failure.exitCode}`, String(failure.exitCode));
   if (failure.signal !== undefined) mention(`signal ${failure.signal}`, failure.signal);
-  if (failure.memory) {
+  // Each end by a limit says so.
+  const saysLimit = failure.message.includes('limit');
+  if (failure.memory && !saysLimit) {
     const { limitBytes, peakBytes } = failure.memory;
     mention(`limit ${formatBytes(limitBytes)}, peak ${formatBytes(peakBytes)}`, formatBytes(limitBytes));
   }
-  if (failure.timeoutMs !== undefined)
+  if (failure.timeoutMs !== undefined && !saysLimit)
     mention(`after ${formatDuration(failure.timeoutMs)}`, formatDuration(failure.timeoutMs));
   return facts.length === 0 ? failure.message : `${failure.message} (${facts.join('; ')})`;
 }

@@ -11,7 +11,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { encodeName, fsPath } from './names.ts';
-import { copyRange, makeNode, reflink, seek, setTimes, setXattr } from './system.ts';
+import { copyRange, makeNode, reflink, reserve, seek, setTimes, setXattr } from './system.ts';
 import type { Entry } from './tree.ts';
 import { readEntry } from './walk.ts';
 
@@ -69,7 +69,10 @@ export function copyOpenFile(input: number, output: number): void {
   if (stats.size > 4096 && reflink(input, output)) return;
   // copy_file_range(2) fills holes on most file systems: a file with fewer blocks than bytes is copied by segments.
   if (stats.blocks * 512 < stats.size) copySparse(input, output, stats.size);
-  else copyRange(input, output, stats.size);
+  else {
+    if (stats.size >= 1024 * 1024) reserve(output, 0, stats.size);
+    copyRange(input, output, stats.size);
+  }
 }
 
 function copySparse(input: number, output: number, size: number): void {

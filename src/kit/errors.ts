@@ -66,6 +66,13 @@ export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** What SQLite's words for a full disk and for a database without the right to write mean, as system errors. */
+function sqliteErrno(error: unknown): string | undefined {
+  const text = error instanceof Error ? error.message : '';
+  if (/database or disk is full/i.test(text)) return 'ENOSPC';
+  return /attempt to write a readonly database/i.test(text) ? 'EROFS' : undefined;
+}
+
 /**
  * Turns system errors that a person can mend (full disk, no rights) into `UserError`s; gives back all
  * others as they are.
@@ -73,13 +80,15 @@ export function errnoOf(error: unknown): string | undefined {
 export function explainSystemError(error: unknown, doing: string): unknown {
   if (error instanceof UserError) return error;
   const rest = { cause: error };
-  switch (errnoOf(error)) {
+  switch (sqliteErrno(error) ?? errnoOf(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
       return outside('no-space', `No space is left on the disk while ${doing}.`, {
         ...rest,
         hint: 'Free some space, or run `cambium cache prune`.',
       });
+    case 'EPIPE':
+      return outside('reader-gone', `What reads the output went away while ${doing}.`, rest);
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':

@@ -23,7 +23,7 @@ export function listFolder(path: string): string[] {
   return exact.sort();
 }
 
-export function typeOf(stats: BigIntStats): EntryType {
+export function typeOf(stats: Pick<BigIntStats, 'mode'>): EntryType {
   switch (stats.mode & 0o170000n) {
     case 0o100000n:
       return 'file';

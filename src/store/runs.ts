@@ -43,8 +43,8 @@ export function beginRun(store: Store): Run {
     id,
     dir,
     [Symbol.dispose]() {
-      store.db.prepare('DELETE FROM leases WHERE run = ?').run(id);
       rmSync(dir, { recursive: true, force: true });
+      store.db.prepare('DELETE FROM leases WHERE run = ?').run(id);
       unlinkSync(`${dir}.lock`);
       closeSync(fd);
     },
@@ -55,7 +55,10 @@ export function beginRun(store: Store): Run {
  * Calls `clean` for every run whose process is gone, with its folder, and then removes what is left of it. Costs one
  * listing of a small folder when there is nothing to do.
  */
-export function sweepRuns(store: Store, clean: (run: { id: string; dir: string }) => void): string[] {
+export async function sweepRuns(
+  store: Store,
+  clean: (run: { id: string; dir: string }) => Promise<void>,
+): Promise<string[]> {
   const swept: string[] = [];
   for (const name of readdirSync(join(store.dir, 'run'))) {
     if (name.endsWith('.new')) removeStale(join(store.dir, 'run', name));
@@ -66,9 +69,10 @@ export function sweepRuns(store: Store, clean: (run: { id: string; dir: string }
     if (fd === undefined) continue;
     try {
       if (!tryLock(fd) || !isStill(fd, `${dir}.lock`)) continue;
-      clean({ id, dir });
-      store.db.prepare('DELETE FROM leases WHERE run = ?').run(id);
+      await clean({ id, dir });
+      // Files first: on a full disk the database can't be written before.
       rmSync(dir, { recursive: true, force: true });
+      store.db.prepare('DELETE FROM leases WHERE run = ?').run(id);
       unlinkSync(`${dir}.lock`);
       swept.push(id);
     } finally {

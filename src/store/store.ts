@@ -10,10 +10,11 @@
  *     locks/              one file a step that is being run
  *     run/RUN/            what one process has under way; rubbish once nobody holds run/RUN/lock
  */
-import { closeSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { errnoOf, explainSystemError, outside } from '../kit/errors.ts';
+import { makeFolder } from '../kit/make-folder.ts';
 import { type Database, openDatabase } from './database.ts';
 
 export interface Store {
@@ -45,8 +46,8 @@ function openOrMake(dir: string): Store {
   const path = join(dir, 'cambium.db');
   const isNew = statSync(path, { throwIfNoEntry: false }) === undefined;
   if (isNew) {
-    mkdirSync(dir, { recursive: true, mode: 0o711 });
-    for (const folder of folders) mkdirSync(join(dir, folder), { recursive: true, mode: 0o711 });
+    makeFolder(dir, 0o711);
+    makeFolders(dir);
   }
   const db = openDatabase(path);
   return {
@@ -58,11 +59,18 @@ function openOrMake(dir: string): Store {
   };
 }
 
+/** Makes those of a store's folders that are missing. */
+export function makeFolders(dir: string): void {
+  for (const folder of folders) makeFolder(join(dir, folder), 0o711);
+}
+
 function storeError(error: unknown, dir: string): unknown {
   const code = errnoOf(error);
   const text = error instanceof Error ? error.message : String(error);
-  if (code === 'ENOTDIR' || code === 'EEXIST') {
-    return outside('store-not-a-folder', `The store ${dir} is not a folder.`, { cause: error });
+  if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'ENOENT') {
+    return outside('store-not-a-folder', `The store ${dir} is not a folder, and can't be made one.`, {
+      cause: error,
+    });
   }
   if (/readonly database|unable to open|attempt to write a readonly/i.test(text)) {
     return outside('no-permission', `The store ${dir} can't be opened for writing.`, {
@@ -73,23 +81,11 @@ function storeError(error: unknown, dir: string): unknown {
   if (/not a database|malformed|corrupt/i.test(text)) {
     return outside('broken-database', `The store's database in ${dir} is damaged: ${text}.`, {
       cause: error,
-      hint: 'Run `cambium doctor --repair`.',
+      hint: `Remove cambium.db, cambium.db-wal and cambium.db-shm there, and run \`cambium doctor --repair\`: what was built is built again.`,
     });
   }
   if (/disk is full|disk I\/O error/i.test(text)) {
     return outside('no-space', `No space is left on the disk of the store ${dir}.`, { cause: error });
   }
   return explainSystemError(error, `opening the store ${dir}`);
-}
-
-/** Writes all of `data` to a new file; fails if it is there. */
-export function writeNew(path: string, data: string | Uint8Array): void {
-  const fd = openSync(path, 'wx', 0o644);
-  try {
-    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-    let at = 0;
-    while (at < bytes.length) at += writeSync(fd, bytes, at);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -1,9 +1,24 @@
 /** Bad input over the real command line: a clear error, the right exit code, no stack trace, an unchanged store. */
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildOk, type CliResult, cambium, cambiumOk, startCambium } from '../support/cli.ts';
+import {
+  buildOk,
+  program as bundle,
+  type CliResult,
+  cambium,
+  cambiumOk,
+  startCambium,
+} from '../support/cli.ts';
 import { scratch } from '../support/scratch.ts';
 import { type SpecTree, specTree } from '../support/spec-tree.ts';
 
@@ -77,6 +92,24 @@ const rows: Row[] = [
     says: /nostage/,
     args: () => ['build', tree.spec, '--target', 'nostage'],
   },
+  {
+    name: 'a file for the digest in a folder that is not there',
+    code: 2,
+    says: /--iidfile[\s\S]*no folder/,
+    args: (dir) => ['build', tree.spec, '--iidfile', join(dir, 'none/id')],
+  },
+  {
+    name: 'a folder as the file for metadata',
+    code: 2,
+    says: /--metadata-file is a folder/,
+    args: (dir) => ['build', tree.spec, '--metadata-file', dir],
+  },
+  {
+    name: 'too many arguments',
+    code: 2,
+    says: /got 2\.\n/,
+    args: (dir) => ['build', tree.spec, dir],
+  },
   { name: 'an unknown image', code: 2, says: /nothing/, args: () => ['image', 'inspect', 'nothing'] },
   { name: 'an unknown step', code: 2, says: /nostep/, args: () => ['explain', 'nostep'] },
   {
@@ -111,6 +144,12 @@ const rows: Row[] = [
       writeFileSync(join(dir, 'broken.tar'), 'x'.repeat(5000));
       return program(dir, "base: './broken.tar', stages: [command('true')]");
     },
+  },
+  {
+    name: 'a bad name for an import, told before the archive is read',
+    code: 2,
+    says: /^error: `BAD`/,
+    args: (dir) => ['image', 'import', layout(dir), 'BAD'],
   },
   {
     name: 'a truncated tar',
@@ -261,4 +300,41 @@ test('a file that changes while it is copied fails the build, and nothing of it 
   expectClear(result, 2, /changed while it was being copied/);
   expect(readdirSync(join(at.store, 'run')).filter((name) => name.endsWith('.lock'))).toEqual([]);
   cambiumOk(args, at);
+});
+
+test('a reader that goes away from an image is told as that', () => {
+  const { stderr, status } = spawnSync(
+    '/bin/bash',
+    [
+      '-c',
+      `set -o pipefail; "$0" "$1" image export good -o - | head -c 10 >/dev/null`,
+      process.execPath,
+      bundle,
+    ],
+    { encoding: 'utf8', env: { ...process.env, CAMBIUM_STORE: at.store, NO_COLOR: '1' } },
+  );
+  expect(stderr).toContain('went away');
+  expect(stderr).not.toContain('Internal error');
+  expect(status).toBe(3);
+});
+
+test('an output to a link fills the folder that it leads to', () => {
+  mkdirSync(here.path('target'));
+  symlinkSync(here.path('target'), here.path('link'));
+  cambiumOk(['image', 'export', 'good', '-o', here.path('link')], at);
+  expect(lstatSync(here.path('link')).isSymbolicLink()).toBe(true);
+  expect(readdirSync(here.path('target'))).toContain('bin');
+});
+
+test('`--` before the command of a shell is no part of it; what prints nothing has no last line', () => {
+  expect(cambiumOk(['shell', 'base', '--', 'echo', 'here'], at).stdout).toBe('here\n');
+  const silent = specTree(here.path('silent'));
+  silent.stage('silent', 'exit 4');
+  silent.stage('slow', 'sleep 30');
+  silent.stages('base', 'silent');
+  expect(cambium(['build', silent.spec], at).stderr).not.toContain('last line');
+  silent.stages('base', 'slow');
+  expect(cambium(['build', silent.spec, '--timeout', '1s'], at).stderr).toContain(
+    'after 1 s, its time limit.\n',
+  );
 });

@@ -1,7 +1,8 @@
 /** `cambium build`: builds an image, running only what changed. */
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Command } from 'commander';
-import { ExitCode, explainSystemError } from '../../kit/errors.ts';
+import { ExitCode, explainSystemError, wrongUse } from '../../kit/errors.ts';
 import type { BuildEvent, EventSink } from '../../plan/index.ts';
 import { addBuildFlags, type BuildFlags, type RawFlags, readBuildFlags } from '../build-flags.ts';
 import { tellErrorsAsJson } from '../fail.ts';
@@ -35,6 +36,8 @@ export function define(): Command {
 async function build(flags: BuildFlags): Promise<void> {
   using project = await openProjectOf(flags, process.cwd());
   const { path, dockerfile } = project;
+  checkResultFile('--iidfile', flags.iidFile);
+  checkResultFile('--metadata-file', flags.metadataFile);
   await withStore(flags.storeDir, async (store) => {
     const { build: run } = await import('../../frontends/project.ts');
     const renderer = await chooseRenderer(flags);
@@ -112,6 +115,18 @@ function remembering(sink: EventSink) {
     },
     last: () => done,
   };
+}
+
+/** Before anything is built: what can't be written at its end. */
+function checkResultFile(flag: string, file: string | undefined): void {
+  if (file === undefined) return;
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
+    throw wrongUse('bad-result-file', `The file ${file} of ${flag} is a folder.`);
+  if (!statSync(dirname(file), { throwIfNoEntry: false })?.isDirectory())
+    throw wrongUse(
+      'bad-result-file',
+      `The file ${file} of ${flag} can't be written: there is no folder ${dirname(file)}.`,
+    );
 }
 
 /** What -q, --iidfile and --metadata-file ask for; the fields of the metadata are those of `docker buildx build`. */

@@ -116,6 +116,13 @@ async function showUsage(store: Store, { json }: ListFlags): Promise<void> {
   );
 }
 
+/** What killed processes left behind may be what fills the disk: without it, the database can be written again. */
+async function removeLeftovers(store: Store): Promise<void> {
+  const { sweep } = await import('../../workers/local/sweep.ts');
+  const { driverFor } = await import('../../workers/local/snapshots/registry.ts');
+  await sweep(store, driverFor(store));
+}
+
 async function pruneStore(store: Store, flags: PruneFlags): Promise<void> {
   const { olderThan, keepSize, all, dryRun } = flags;
   const policy = {
@@ -125,6 +132,7 @@ async function pruneStore(store: Store, flags: PruneFlags): Promise<void> {
     ...(keepSize === undefined ? {} : { keepBytes: parseSize('--keep-size', keepSize) }),
   };
   const { prune } = await import('../../workers/local/cache/prune.ts');
+  if (!dryRun) await removeLeftovers(store);
   const result = prune(store, { ...policy, all, dryRun });
   if (flags.json) {
     print(`${JSON.stringify(result, undefined, 2)}\n`);

@@ -169,7 +169,9 @@ async function importFrom(
   names: string[],
   reference: string | undefined,
 ): Promise<void> {
-  const { importImage } = await import('../../images/index.ts');
+  const { importImage, normaliseTag } = await import('../../images/index.ts');
+  // A bad name is told before anything is read.
+  for (const name of names) normaliseTag(name);
   const { snapshotWriter } = await import('../../workers/local/execute-source.ts');
   await withSnapshots(store, async (context, worker, signal) => {
     const image = await importImage({

@@ -1,8 +1,9 @@
 /** `cambium init`: starts a project, as a spec in Bash. Nothing that is there is written over. */
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { explainSystemError, wrongUse } from '../../kit/errors.ts';
+import { makeFolder } from '../../kit/make-folder.ts';
 import { shortPath } from '../errors.ts';
 import { addExamples } from '../help.ts';
 import { print } from '../io.ts';
@@ -37,13 +38,18 @@ function start(dir: string): void {
   } catch (error) {
     throw explainSystemError(error, `writing to ${dir}`);
   }
-  const where = dir === process.cwd() ? '' : ` ${shortPath(dir)}`;
+  const where = dir === process.cwd() ? '' : ` ${quoted(shortPath(dir))}`;
   print(`Build it: cambium build${where}\n`);
+}
+
+/** As a shell takes it. */
+function quoted(path: string): string {
+  return /^[\w./~+@%,:=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 function write(dir: string, { path, text, isExecutable }: TemplateFile): void {
   const whole = join(dir, path);
-  mkdirSync(dirname(whole), { recursive: true });
+  makeFolder(dirname(whole));
   writeFileSync(whole, text, { flag: 'wx' });
   if (isExecutable) chmodSync(whole, 0o755);
   print(`wrote ${shortPath(whole)}\n`);

@@ -22,7 +22,9 @@ export function define(): Command {
       async (name: string | undefined, argv: string[], options: { failed: boolean; store?: string }) => {
         // With --failed no name is needed: what comes first is the command then.
         const words = name === undefined ? [] : [name, ...argv];
-        const [target, command] = options.failed ? [undefined, words] : [words[0], words.slice(1)];
+        const [target, command] = options.failed
+          ? [undefined, words]
+          : [words[0], withoutDashes(words.slice(1))];
         await withStore(options.store === undefined ? undefined : resolve(options.store), (store) =>
           openIn(store, target, command),
         );
@@ -33,6 +35,11 @@ export function define(): Command {
     ['cambium shell packages', 'in the result of the stage `packages`'],
     ['cambium shell hello:latest cat /etc/passwd', 'one command in an image'],
   ]);
+}
+
+/** `shell NAME -- CMD` is as `shell NAME CMD`. */
+function withoutDashes(words: readonly string[]): readonly string[] {
+  return words[0] === '--' ? words.slice(1) : words;
 }
 
 async function openIn(store: Store, target: string | undefined, argv: readonly string[]): Promise<void> {

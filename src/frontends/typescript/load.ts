@@ -1,5 +1,6 @@
 /** Runs a build file in TypeScript and tells what is wrong with it at the place that a person wrote. */
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { type SourceLocation, UserError, wrongUse } from '../../kit/errors.ts';
 import { authoringModule, callerLocation, type ImageEntry } from './authoring.ts';
@@ -11,7 +12,8 @@ export async function runProgram(
   setting: Settings,
   cacheDir: string | undefined,
 ): Promise<ImageEntry> {
-  const { createJiti } = await import('jiti');
+  // Required, not imported: Node reads a CommonJS package twice to import it, and this one is large.
+  const { createJiti } = createRequire(import.meta.url)('jiti') as typeof import('jiti');
   const folder = dirname(path);
   const jiti = createJiti(path, {
     fsCache: cacheDir ?? false,

@@ -35,7 +35,9 @@ export async function replaceFile<T>(dest: string, write: (fd: number) => Promis
 
 /** Makes the folder `dest`, which must be absent or empty, by `fill`. */
 export function makeFolder<T>(dest: string, fill: (folder: string) => Promise<T>): Promise<T> {
-  return withPlace(dest, async (temporary) => {
+  const there = statSync(dest, { throwIfNoEntry: false });
+  // A link stays, and leads to the new folder.
+  return withPlace(there ? realpathSync(dest) : dest, async (temporary) => {
     mkdirSync(temporary);
     return fill(temporary);
   });

@@ -1,9 +1,10 @@
 /** Moves bytes between open files inside the kernel, without ever holding up the event loop for long. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { copyRange, reflinkRange, seek } from '../system.ts';
+import { copyRange, reflinkRange, reserve, seek } from '../system.ts';
 
 const sliceBytes = 32 * 1024 * 1024;
 const blockBytes = 4096;
+const worthReserving = 1024 * 1024;
 
 export interface Transfer {
   from: number;
@@ -19,6 +20,7 @@ export interface Transfer {
  */
 export async function transfer({ from, fromAt, to, toAt, length }: Transfer): Promise<number> {
   let done = shareBlocks({ from, fromAt, to, toAt, length });
+  if (length - done >= worthReserving) reserve(to, toAt + done, length - done);
   while (done < length) {
     const slice = Math.min(sliceBytes, length - done);
     const copied = copySlice(from, fromAt + done, to, toAt + done, slice);

@@ -65,7 +65,7 @@ export async function runIn(
     const timeoutMs = op.timeoutMs ?? task.timeoutMs;
     const bundle = join(dir, 'bundle');
     mkdirSync(bundle);
-    return await withMounts(place, op.mounts, dir, task, (open) => {
+    return await withMounts(place, op, dir, task, (open) => {
       // The runtime's configuration holds the variables: those of secrets never touch a disk.
       if (Object.keys(open.env).length > 0) mountTmpfs(bundle);
       return runContainer({

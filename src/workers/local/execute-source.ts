@@ -32,10 +32,11 @@ export async function executeSource(
   }
   if (isRemote(source)) {
     const { fillFromRemote } = await import('./remote/index.ts');
-    const { key, base: parent } = task;
+    const { key, signal } = task;
     const { stage, title } = task.step;
-    return snapshotWriter(store, snapshots, run, task.signal).make({ key, parent, stage, title }, (root) =>
-      fillFromRemote(store, source, root, run.dir, task.signal),
+    // The scheduler holds the lock on the key already.
+    return fork(snapshots, { key, parent: undefined, stage, title }, (root) =>
+      fillFromRemote(store, source, root, run.dir, signal),
     );
   }
   const { importSource } = await import('../../images/index.ts');
@@ -59,21 +60,24 @@ export function snapshotWriter(
       withLock(store, key, { onWait: () => {}, signal }, async () => {
         const hit = findKey(store.db, key);
         if (hit && lease(store, run, hit.snapshot)) return hit.snapshot;
-        const startedMs = performance.now();
-        const workspace = snapshots.fork(parent);
-        try {
-          await fill(workspace.root);
-          return snapshots.commit(workspace, {
-            key,
-            parent,
-            stage,
-            title,
-            durationMs: performance.now() - startedMs,
-          });
-        } catch (error) {
-          snapshots.discard(workspace);
-          throw error;
-        }
+        return fork(snapshots, { key, parent, stage, title }, fill);
       }),
   };
+}
+
+/** Commits a fork of `parent` that `fill` has written to; nothing is left when it throws. */
+async function fork(
+  snapshots: Snapshots,
+  facts: Parameters<SnapshotWriter['make']>[0],
+  fill: (root: string) => Promise<void>,
+): Promise<SnapshotId> {
+  const startedMs = performance.now();
+  const workspace = snapshots.fork(facts.parent);
+  try {
+    await fill(workspace.root);
+    return snapshots.commit(workspace, { ...facts, durationMs: performance.now() - startedMs });
+  } catch (error) {
+    snapshots.discard(workspace);
+    throw error;
+  }
 }

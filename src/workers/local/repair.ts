@@ -7,7 +7,7 @@ import { mountsBelow, unmount } from '../../kit/system.ts';
 import type { SnapshotId } from '../../plan/index.ts';
 import { transaction } from '../../store/database.ts';
 import { liveRuns } from '../../store/runs.ts';
-import type { Store } from '../../store/store.ts';
+import { makeFolders, type Store } from '../../store/store.ts';
 import { leftCgroups, removeCgroups } from './runtimes/index.ts';
 import { driverFor } from './snapshots/registry.ts';
 import { namedFolders, sweep } from './sweep.ts';
@@ -19,6 +19,7 @@ export interface Finding {
 
 /** Runs of live processes are left alone. `mend` false: only looks. */
 export async function repairStore(store: Store, mend = true): Promise<Finding[]> {
+  if (mend) makeFolders(store.dir);
   const driver = driverFor(store);
   const swept = mend ? await sweep(store, driver) : [];
   const findings: Finding[] = swept.map((id) => ({

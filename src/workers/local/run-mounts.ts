@@ -1,8 +1,8 @@
 /** Makes the mounts of one run: what a plan says of them becomes folders, files and sockets of this machine. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { mountTmpfs } from '../../kit/system.ts';
-import type { CacheMount, Mount, SecretMount, SshMount, StepMount } from '../../plan/index.ts';
+import { mountOverlay, mountTmpfs } from '../../kit/system.ts';
+import type { CacheMount, Mount, RunOp, SecretMount, SshMount, StepMount } from '../../plan/index.ts';
 import type { StepTask } from '../worker.ts';
 import { withCache } from './caches.ts';
 import { inTree } from './in-tree.ts';
@@ -21,18 +21,18 @@ type MountTask = Pick<StepTask, 'snapshotOf' | 'signal'>;
 /** Calls `body` with all mounts open; `dir` is the run's own folder, whose mounts the caller ends. */
 export async function withMounts<T>(
   place: RunPlace,
-  mounts: readonly Mount[],
+  op: Pick<RunOp, 'mounts' | 'security'>,
   dir: string,
   task: MountTask,
   body: (open: OpenMounts) => Promise<T>,
 ): Promise<T> {
-  const caches = mounts.filter((mount): mount is CacheMount => mount.type === 'cache');
+  const caches = op.mounts.filter((mount): mount is CacheMount => mount.type === 'cache');
   // In one order for all runs: two that lock the same caches never wait for each other.
   const sorted = caches.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   const shown = new Map<CacheMount, string>();
   const openCaches = async (at: number): Promise<T> => {
     const mount = sorted[at];
-    if (mount === undefined) return withOthers(place, mounts, dir, task, shown, body);
+    if (mount === undefined) return withOthers(place, op, dir, task, shown, body);
     return withCache(
       { store: place.store, runDir: place.runDir, signal: task.signal },
       mount,
@@ -57,7 +57,7 @@ function originOf({ snapshots }: RunPlace, { from }: CacheMount, { snapshotOf }:
 
 async function withOthers<T>(
   place: RunPlace,
-  mounts: readonly Mount[],
+  op: Pick<RunOp, 'mounts' | 'security'>,
   dir: string,
   task: MountTask,
   caches: ReadonlyMap<CacheMount, string>,
@@ -67,8 +67,9 @@ async function withOthers<T>(
   const env: Record<string, string> = {};
   try {
     const opened: RunMount[] = [];
-    for (const [index, mount] of mounts.entries()) {
-      const target = await openMount({ place, dir, task, caches, agents, env }, mount, index);
+    for (const [index, mount] of op.mounts.entries()) {
+      const isSealed = op.security === 'builder';
+      const target = await openMount({ place, dir, task, caches, agents, env, isSealed }, mount, index);
       if (target !== undefined) opened.push(target);
     }
     return await body({ mounts: opened, env });
@@ -84,6 +85,8 @@ interface Opening {
   caches: ReadonlyMap<CacheMount, string>;
   agents: AgentSocket[];
   env: Record<string, string>;
+  /** The run may mount, and could make a read-only mount writable. */
+  isSealed: boolean;
 }
 
 async function openMount(opening: Opening, mount: Mount, index: number): Promise<RunMount | undefined> {
@@ -103,13 +106,30 @@ async function openMount(opening: Opening, mount: Mount, index: number): Promise
   }
 }
 
-function openStep({ place: { snapshots }, dir, task }: Opening, mount: StepMount, index: number): RunMount {
+function openStep(
+  { place: { snapshots }, dir, task, isSealed }: Opening,
+  mount: StepMount,
+  index: number,
+): RunMount {
   const snapshot = task.snapshotOf(mount.step);
   const root = mount.writable
     ? snapshots.driver.fork(snapshots.stackOf(snapshot), join(dir, `fork-${index}`)).root
-    : snapshots.mountView(snapshot);
+    : isSealed
+      ? sealedView(snapshots.mountView(snapshot), join(dir, `sealed-${index}`))
+      : snapshots.mountView(snapshot);
   const source = inTree(root, mount.path, 'a mount');
   return { type: 'bind', source, target: mount.target, readonly: mount.writable !== true };
+}
+
+/**
+ * A stage with the right to mount can make a read-only mount writable, and would then write to the snapshot itself. An
+ * overlay without an upper folder stays read-only whatever its mounts say; it needs two lower ones.
+ */
+function sealedView(view: string, dir: string): string {
+  const [at, empty] = [join(dir, 'view'), join(dir, 'empty')];
+  for (const folder of [dir, at, empty]) mkdirSync(folder);
+  mountOverlay({ lowers: [view, empty], at });
+  return at;
 }
 
 function openSecret({ place, dir, env }: Opening, mount: SecretMount, index: number): RunMount | undefined {

@@ -9,16 +9,16 @@ import type { SnapshotDriver } from './snapshots/driver.ts';
 
 /** Ids of the runs that were swept. Each worker calls this when it starts. */
 export async function sweep(store: Store, driver: SnapshotDriver): Promise<string[]> {
-  const swept = sweepRuns(store, ({ dir }) => {
+  return sweepRuns(store, async ({ id, dir }) => {
     unmountBelow(dir);
     for (const name of foldersIn(dir)) {
       // A workspace has the name of the snapshot that it becomes: killed between the rename and its row.
       if (isOrphan(store, name)) driver.remove(name);
       driver.discard(join(dir, name));
     }
+    // Before the run's record goes: a sweeper may be killed, too.
+    await removeCgroups(id);
   });
-  for (const id of swept) await removeCgroups(id);
-  return swept;
 }
 
 /** Whether a folder below snapshots/ is there that no row names. */

@@ -162,6 +162,16 @@ describe('builders', () => {
     expect(stderr.match(/not permitted|Read-only/g)).toHaveLength(3);
   });
 
+  test("a device of the host can't be opened, whatever a mounted cgroup hierarchy lets it write", async () => {
+    const { stdout } = await box.sh(
+      `mkdir /tmp/d; mount -t cgroup -o devices d /tmp/d && echo 'a *:* rwm' > /tmp/d/devices.allow; umount /tmp/d
+       mknod /tmp/l c 10 237; (exec 3</tmp/l) && echo opened; rm -rf /tmp/d /tmp/l
+       for name in null zero full random urandom; do (exec 3<>/dev/$name) || echo $name; done`,
+      { security: 'builder' },
+    );
+    expect(stdout).toBe('');
+  });
+
   test('sees /sys read-only', async () => {
     const { stderr } = await box.sh('echo 1 > /sys/kernel/profiling', { security: 'builder' });
     expect(stderr).toContain('Read-only');

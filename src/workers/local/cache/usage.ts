@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { explainSystemError, UserError } from '../../../kit/errors.ts';
 import { encodeName } from '../../../kit/names.ts';
 import type { SnapshotId } from '../../../plan/index.ts';
 import type { Store } from '../../../store/store.ts';
@@ -59,9 +60,18 @@ function measure(
     if (bytes === undefined) continue;
     sizes.set(id, bytes);
     // What a subvolume has alone changes as those that share with it come and go.
-    if (sizeOf === folderBytes) update.run(bytes, id);
+    if (sizeOf === folderBytes) remember(() => update.run(bytes, id));
   }
   return sizes;
+}
+
+/** On a full or read-only disk sizes are measured again the next time. */
+function remember(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    if (!(explainSystemError(error, 'measuring snapshots') instanceof UserError)) throw error;
+  }
 }
 
 /** Bytes that no other subvolume shares. */

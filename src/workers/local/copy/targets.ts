@@ -104,10 +104,17 @@ interface Place {
   isFolder: (path: string) => boolean;
   add: Add;
 }
+const slash = 0x2f;
 
 function byFolder(a: Target, b: Target): number {
-  const [left, right] = [a.path.replaceAll('/', '\0'), b.path.replaceAll('/', '\0')];
-  return left < right ? -1 : left > right ? 1 : 0;
+  const [left, right] = [a.path, b.path];
+  const shorter = Math.min(left.length, right.length);
+  for (let at = 0; at < shorter; at++) {
+    const [one, other] = [left.charCodeAt(at), right.charCodeAt(at)];
+    // `/` comes before every other character: a folder right before its content.
+    if (one !== other) return (one === slash ? -1 : one) - (other === slash ? -1 : other);
+  }
+  return left.length - right.length;
 }
 
 type Add = (target: Target, content: Content | undefined) => void;
@@ -139,7 +146,7 @@ function addSource(place: Place, source: CopyInputSource): void {
     if (listed.digest) target.digest = listed.digest;
     if (listed.sameAs !== undefined) target.sameAs = joinPath(base, listed.sameAs);
     if (listed.path === '' && listed.type === 'directory' && path !== '') target.isDest = true;
-    add(target, listed.type === 'file' ? { host: posix.join(source.host, listed.path), listed } : undefined);
+    add(target, listed.type === 'file' ? { host: hostPath(source.host, listed.path), listed } : undefined);
   }
 }
 
@@ -152,6 +159,11 @@ function addFolders({ input, dest, add }: Place, all: boolean): void {
   for (let depth = 1; depth <= names.length - (all ? 0 : 1); depth++) {
     add({ path: names.slice(0, depth).join('/'), type: 'directory', ...made, isDest: true }, undefined);
   }
+}
+
+function hostPath(folder: string, path: string): string {
+  if (path === '') return folder;
+  return folder === '/' ? `/${path}` : `${folder}/${path}`;
 }
 
 function ownerOf(

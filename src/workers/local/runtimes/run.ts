@@ -6,11 +6,11 @@ import { outside, wrongUse } from '../../../kit/errors.ts';
 import { makeUnifiedCgroup, readUsage, removeCgroup } from './cgroups.ts';
 import { ociConfig } from './config.ts';
 import { startFailure } from './failures.ts';
+import { guardHost } from './host-guard.ts';
 import { launch } from './launch.ts';
 import { type MountTarget, prepareMountpoints } from './mountpoints.ts';
 import { type NatNetwork, openNat, writeNetworkFiles } from './network.ts';
 import { readOutput } from './output.ts';
-import { guardSysctls } from './sysctl-guard.ts';
 import type { RunMount, RunOutcome, RunRequest, RunResult } from './types.ts';
 import { lookUpUser } from './users.ts';
 
@@ -164,16 +164,16 @@ function kindOf(mount: RunMount): MountTarget['kind'] {
   return mount.type === 'tmpfs' || statSync(mount.source).isDirectory() ? 'folder' : 'file';
 }
 
-/** Stages with rights to mount are kept from the kernel's settings. */
+/** Stages with rights to mount are kept from the kernel's settings and the host's devices. */
 function guard(id: string): void {
   try {
     const folder = makeUnifiedCgroup(id);
     if (folder === undefined) throw new Error('no unified cgroup hierarchy is mounted');
-    guardSysctls(folder);
+    guardHost(folder);
   } catch (error) {
     throw outside(
-      'no-sysctl-guard',
-      `This machine can't keep a stage from changing kernel settings: ${String(error)}.`,
+      'no-host-guard',
+      `This machine can't keep a stage from the kernel's settings and the host's devices: ${String(error)}.`,
       {
         hint: 'Stages on the host builder need Linux 5.2 or newer with cgroup BPF.',
         cause: error,

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { copyMetadata, copyNode } from '../../../kit/copy-node.ts';
 import { fsPath } from '../../../kit/names.ts';
 import { bindMount, getXattr, mountOverlay, unmount } from '../../../kit/system.ts';
-import type { Change } from '../../../kit/tree.ts';
+import type { Change, Entry } from '../../../kit/tree.ts';
 import {
   joinPath,
   listFolder,
@@ -66,8 +66,9 @@ export function overlayDriver(snapshotsDir: string): SnapshotDriver {
     *diff(stack) {
       const own = ownFolders(stack);
       if (own[0] === undefined) return;
-      yield* rootChange(own[0], allFolders(stack.slice(1))[0]);
-      yield* walkFolders(own, '');
+      const below = allFolders(stack.slice(1));
+      yield* rootChange(own[0], below[0]);
+      yield* walkFolders(own, '', below);
     },
     locate: (stack, path) => locateIn(allFolders(stack), path),
     fold(stack, dir) {
@@ -100,9 +101,10 @@ function* rootChange(own: string, parent: string | undefined): Generator<Change>
 
 /**
  * What `folders` (top first) together change. A whiteout of an upper one only cancels what a lower one of them holds:
- * a delta copy never removes what its parent has (see copy/).
+ * a delta copy never removes what its parent has (see copy/). A folder that only lies on the way to a change, or held a
+ * mount, is none: it is as in `below`, the folders of the parent.
  */
-function* walkFolders(folders: readonly string[], path: string): Generator<Change> {
+function* walkFolders(folders: readonly string[], path: string, below: readonly string[]): Generator<Change> {
   for (const name of namesIn(folders)) {
     const at = joinPath(path, name);
     const holders = folders.filter((folder) => lstatIfAny(join(folder, name)) !== undefined);
@@ -118,11 +120,15 @@ function* walkFolders(folders: readonly string[], path: string): Generator<Chang
       continue;
     }
     const { merged, opaque } = mergedFolders(holders.map((folder) => join(folder, name)));
-    yield opaque
-      ? { kind: 'present', entry, content: top, opaque }
-      : { kind: 'present', entry, content: top };
-    yield* walkFolders(merged, at);
+    if (opaque) yield { kind: 'present', entry, content: top, opaque };
+    else if (!isAsBelow(entry, below)) yield { kind: 'present', entry, content: top };
+    yield* walkFolders(merged, at, opaque ? [] : below);
   }
+}
+
+function isAsBelow(entry: Entry, below: readonly string[]): boolean {
+  const found = locateIn(below, entry.path);
+  return found !== undefined && sameMetadata(entry, readEntry(found, entry.path));
 }
 
 function namesIn(folders: readonly string[]): string[] {

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { SnapshotReader } from '../../../images/ports.ts';
+import { errnoOf, outside } from '../../../kit/errors.ts';
 import { unmount } from '../../../kit/system.ts';
 import type { SnapshotId, StepKey } from '../../../plan/index.ts';
 import { newId, type Run } from '../../../store/runs.ts';
@@ -56,7 +57,7 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
     setFolded(store.db, id, folder);
     return lineageOf(store.db, id);
   };
-  const forkStack = (stack: Stack) => driver.fork(stack, join(run.dir, newId()));
+  const forkStack = (stack: Stack) => withFiles(() => driver.fork(stack, join(run.dir, newId())));
 
   const snapshots: Snapshots = {
     driver,
@@ -68,15 +69,21 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
       const id = folder as SnapshotId;
       driver.release(workspace);
       driver.commit(workspace, folder);
-      const below =
-        driver.name === 'overlay' && request.onResult ? (stackOf(request.onResult)[0]?.folders ?? []) : [];
-      insertSnapshot(store.db, {
-        ...request,
-        id,
-        driver: driver.name,
-        folders: [folder, ...below],
-        run: run.id,
-      });
+      try {
+        const below =
+          driver.name === 'overlay' && request.onResult ? (stackOf(request.onResult)[0]?.folders ?? []) : [];
+        insertSnapshot(store.db, {
+          ...request,
+          id,
+          driver: driver.name,
+          folders: [folder, ...below],
+          run: run.id,
+        });
+      } catch (error) {
+        // No row names it, so nothing would remove it: on a full disk this is what fills it.
+        driver.remove(folder);
+        throw error;
+      }
       driver.discard(workspace.dir);
       return id;
     },
@@ -89,7 +96,7 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
       if (known !== undefined) return known;
       const at = join(run.dir, `view-${id}`);
       mkdirSync(at);
-      driver.view(stackOf(id), at);
+      withFiles(() => driver.view(stackOf(id), at));
       views.set(id, at);
       return at;
     },
@@ -102,7 +109,7 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
     async view(id, body) {
       const at = join(run.dir, `view-${newId()}`);
       mkdirSync(at);
-      driver.view(stackOf(id), at);
+      withFiles(() => driver.view(stackOf(id), at));
       try {
         return await body(at);
       } finally {
@@ -111,4 +118,17 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
     },
   };
   return snapshots;
+}
+
+/** Says what a missing folder of a snapshot means: somebody removed it, for no row is without its files. */
+function withFiles<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    throw outside('missing-snapshot', 'Files of a snapshot are gone from the store.', {
+      cause: error,
+      hint: 'Run `cambium doctor --repair`, and build again.',
+    });
+  }
 }

@@ -1,0 +1,126 @@
+/**
+ * BPF programs on a run's cgroup, for stages that may mount: what they could otherwise reach through file systems that
+ * they mount by themselves (Linux 5.2 and newer).
+ *
+ * - /proc/sys: a stage that manages a chroot must be able to mount a proc, and the kernel's settings in it are those
+ *   of the host. Reads pass, writes are refused.
+ * - Devices: in the `devices` hierarchy of cgroup version 1, which it can mount as well, a stage could lift the list that
+ *   the runtime wrote. This program says the same where no mount leads to it.
+ */
+import { closeSync } from 'node:fs';
+import { checked, native } from '../../../kit/native.ts';
+import { openFolder } from '../../../kit/system.ts';
+
+const syscall = native('long syscall(long number, ...)');
+/** Gives back its first argument: the address of a buffer's bytes, which bpf(2) wants inside of a structure. */
+const addressOf = native('uintptr_t memcpy(void *to, const void *from, size_t size)');
+
+const bpfNumbers: Partial<Record<string, number>> = { x64: 321, arm64: 280, riscv64: 280 };
+const BPF_PROG_LOAD = 5;
+const BPF_PROG_ATTACH = 8;
+const BPF_F_ALLOW_MULTI = 2;
+/** A program's type, and where on a cgroup it goes. */
+interface Hook {
+  programType: number;
+  attachType: number;
+}
+const sysctlHook: Hook = { programType: 23, attachType: 18 };
+const deviceHook: Hook = { programType: 15, attachType: 6 };
+
+/** An instruction of linux/bpf.h: opcode, registers (source above destination), jump offset, immediate. */
+type Instruction = readonly [opcode: number, registers: number, offset: number, immediate: number];
+
+const refuse: readonly Instruction[] = [
+  [0xb7, 0x00, 0, 0], // r0 = 0
+  [0x95, 0x00, 0, 0], // exit
+];
+const allow: readonly Instruction[] = [
+  [0xb7, 0x00, 0, 1], // r0 = 1
+  [0x95, 0x00, 0, 0], // exit
+];
+
+const sysctlProgram: readonly Instruction[] = [
+  [0x61, 0x10, 0, 0], // r0 = context.write
+  [0x15, 0x00, refuse.length, 0], // if r0 == 0 go to "allow"
+  ...refuse,
+  ...allow,
+];
+
+/** Character devices that runtimes give to every container, as major and minor; no minor: all of them. */
+const commonDevices: readonly (readonly [major: number, minor?: number])[] = [
+  [1, 3], // null
+  [1, 5], // zero
+  [1, 7], // full
+  [1, 8], // random
+  [1, 9], // urandom
+  [5, 0], // tty
+  [5, 2], // ptmx
+  [10, 200], // net/tun
+  [136], // pts/*
+];
+
+const deviceProgram: readonly Instruction[] = [
+  [0x61, 0x12, 0, 0], // r2 = context.access_type: the kind of device, and the access in the upper half
+  [0xbf, 0x23, 0, 0], // r3 = r2
+  [0x77, 0x03, 0, 16], // r3 >>= 16
+  [0x57, 0x03, 0, 6], // r3 &= read | write
+  [0x55, 0x03, allow.length, 0], // nothing of these is mknod: allowed
+  ...allow,
+  [0x57, 0x02, 0, 0xffff], // r2 &= kind
+  [0x15, 0x02, refuse.length, 2], // a character device: go on
+  ...refuse,
+  [0x61, 0x14, 4, 0], // r4 = context.major
+  [0x61, 0x15, 8, 0], // r5 = context.minor
+  ...commonDevices.flatMap(([major, minor]): Instruction[] => {
+    const ifMinor: Instruction[] = minor === undefined ? [] : [[0x55, 0x05, allow.length, minor]];
+    return [[0x55, 0x04, ifMinor.length + allow.length, major], ...ifMinor, ...allow];
+  }),
+  ...refuse,
+];
+
+/** Puts the guards on a cgroup of the unified hierarchy; they go with the cgroup. Throws where the kernel can't. */
+export function guardHost(cgroupFolder: string): void {
+  attach(cgroupFolder, sysctlProgram, sysctlHook);
+  attach(cgroupFolder, deviceProgram, deviceHook);
+}
+
+function attach(
+  cgroupFolder: string,
+  program: readonly Instruction[],
+  { programType, attachType }: Hook,
+): void {
+  const instructions = Buffer.alloc(program.length * 8);
+  for (const [index, [opcode, registers, offset, immediate]] of program.entries()) {
+    instructions.writeUInt8(opcode, index * 8);
+    instructions.writeUInt8(registers, index * 8 + 1);
+    instructions.writeInt16LE(offset, index * 8 + 2);
+    instructions.writeInt32LE(immediate, index * 8 + 4);
+  }
+  const license = Buffer.from('Apache-2.0\0');
+  const load = Buffer.alloc(72);
+  load.writeUInt32LE(programType, 0);
+  load.writeUInt32LE(program.length, 4);
+  load.writeBigUInt64LE(BigInt(addressOf(instructions, instructions, 0)), 8);
+  load.writeBigUInt64LE(BigInt(addressOf(license, license, 0)), 16);
+  load.writeUInt32LE(attachType, 68);
+  const programFd = bpf(BPF_PROG_LOAD, load);
+  const cgroupFd = openFolder(cgroupFolder);
+  try {
+    const request = Buffer.alloc(16);
+    request.writeUInt32LE(cgroupFd, 0);
+    request.writeUInt32LE(programFd, 4);
+    request.writeUInt32LE(attachType, 8);
+    request.writeUInt32LE(BPF_F_ALLOW_MULTI, 12);
+    bpf(BPF_PROG_ATTACH, request);
+  } finally {
+    closeSync(programFd);
+    closeSync(cgroupFd);
+  }
+}
+
+function bpf(command: number, attributes: Buffer): number {
+  const number = bpfNumbers[process.arch];
+  if (number === undefined) throw new Error(`bpf(2) is not known for ${process.arch}`);
+  const result = syscall(number, 'int', command, 'void *', attributes, 'unsigned int', attributes.length);
+  return checked(Number(result), 'bpf');
+}
