@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { wrongUse } from '../kit/errors.ts';
 import type { Platform } from '../plan/index.ts';
+import type { Store } from '../store/store.ts';
 import type { BuildContext, DockerfileOptions } from './dockerfile/request.ts';
 import { findBuildFile } from './find.ts';
+import type { PlanRequest } from './request.ts';
 
 export interface ProjectFlags extends Omit<DockerfileOptions, 'context' | 'text' | 'fileInContext' | 'cwd'> {
   where: string;
@@ -53,6 +55,29 @@ export async function openProject(flags: ProjectFlags, cwd: string): Promise<Ope
     path: fileInContext,
     dockerfile: { ...options, cwd, context: source, fileInContext },
     [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
+  };
+}
+
+/** What the frontend is asked where nothing is built: the configuration of base images is looked up in the store. */
+export function requestOf(
+  store: Store,
+  path: string,
+  dockerfile: DockerfileOptions,
+  target: string | undefined,
+): PlanRequest & { dockerfile: DockerfileOptions } {
+  return {
+    path,
+    set: {},
+    dockerfile,
+    ...(target !== undefined && { target }),
+    evaluate: () => {
+      throw wrongUse('bad-value', 'A context that has to be fetched can only be built.');
+    },
+    hostIdentity: () => ({}),
+    resolveImage: async (source) => {
+      const { resolveImage } = await import('./resolve-image.ts');
+      return resolveImage(store, source);
+    },
   };
 }
 

@@ -39,6 +39,12 @@ async function build(flags: BuildFlags): Promise<void> {
   checkResultFile('--iidfile', flags.iidFile);
   checkResultFile('--metadata-file', flags.metadataFile);
   await withStore(flags.storeDir, async (store) => {
+    const { call } = flags.dockerfile;
+    if (call !== 'build') {
+      const { answer } = await import('../calls.ts');
+      await answer(call, flags, project, store);
+      return;
+    }
     const { build: run } = await import('../../frontends/project.ts');
     const renderer = await chooseRenderer(flags);
     const { sink, last } = remembering(renderer.onEvent);

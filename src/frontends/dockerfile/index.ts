@@ -1,10 +1,11 @@
 /** A Dockerfile and the flags of its build → a Plan. */
 import { readFileSync } from 'node:fs';
 import { hostPlatform } from '../../images/index.ts';
-import { errnoOf, explainSystemError, wrongUse } from '../../kit/errors.ts';
+import { errnoOf, explainSystemError, UserError, wrongUse } from '../../kit/errors.ts';
 import type { Plan } from '../../plan/index.ts';
 import type { PlanRequest } from '../request.ts';
 import { didYouMean } from '../suggest.ts';
+import type { CheckResult } from './calls.ts';
 import { checkDockerfile } from './checks/check.ts';
 import { type Checker, createChecker } from './checks/checker.ts';
 import { checkOptionsOf, everyRule } from './checks/options.ts';
@@ -49,7 +50,25 @@ async function openDockerfile(
   return { dockerfile, checker };
 }
 
-async function contentOf({
+/** What checks find in all stages, or in those that the target needs, with what keeps the file from being built. */
+export async function planEveryStage(request: DockerfileRequest): Promise<CheckResult> {
+  try {
+    const { dockerfile, checker } = await openDockerfile(request);
+    try {
+      await makePlan(request, dockerfile, checker, request.target === undefined);
+      return { warnings: checker.warnings(), error: undefined };
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      return { warnings: checker.warnings(), error };
+    }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { warnings: [], error };
+  }
+}
+
+/** The Dockerfile's bytes. */
+export async function contentOf({
   path,
   dockerfile: { text, context, fileInContext },
   evaluate,
@@ -76,7 +95,12 @@ async function contentOf({
   }
 }
 
-async function makePlan(request: DockerfileRequest, dockerfile: Dockerfile, checker: Checker): Promise<Plan> {
+async function makePlan(
+  request: DockerfileRequest,
+  dockerfile: Dockerfile,
+  checker: Checker,
+  all = false,
+): Promise<Plan> {
   const { dockerfile: options, noCache, noCacheFilter = [] } = request;
   const native = hostPlatform();
   const target = options.platform ?? native;
@@ -104,6 +128,7 @@ async function makePlan(request: DockerfileRequest, dockerfile: Dockerfile, chec
       return planned;
     },
   };
+  if (all) for (const { index } of dockerfile.stages) await planner.stage(index);
   const state = await planner.stage(targetIndex(dockerfile, request.target));
   const result = rootOf(planner, state);
   const { config, history } = state;

@@ -1,5 +1,5 @@
 /** Where content comes from: names of images and contexts, as FROM, COPY and mounts write them. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type SourceLocation, UserError, wrongUse } from '../../../kit/errors.ts';
 import { parseIgnoreFile } from '../../../kit/ignore.ts';
@@ -26,7 +26,14 @@ export function namedContext(
   const found = Object.entries(options.contexts).find(
     ([own]) => names.includes(own) || names.includes(own.toLowerCase()),
   );
-  return found && readPlace(found[1], options.cwd, location);
+  return found && (localFolder(found[1], options.cwd) ?? readPlace(found[1], options.cwd, location));
+}
+
+/** A flag's value is a folder where there is one of that name, however it is written. */
+function localFolder(text: string, cwd: string): Place | undefined {
+  const path = resolve(cwd, text);
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+  return { source: { type: 'folder', path }, folder: folderContext(path, ignoreFile(path)) };
 }
 
 /** What FROM or `--from` names, when it is no stage. */
