@@ -37,7 +37,10 @@ export async function planRun(
     argv,
     env,
     cwd: config.WorkingDir || '/',
-    user: config.User ?? '',
+    // Without USER a run has none of root's further groups.
+    user: config.User || '0:0',
+    // What commands that ask for it have seen since BuildKit is there.
+    hostname: 'buildkitsandbox',
     root: { type: 'snapshot', path: '/' },
     mounts,
     network: networkOf(planner, instruction),
