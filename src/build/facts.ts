@@ -39,6 +39,7 @@ export function copyFacts(
   contents: readonly (ContentFacts | StepKey)[],
 ): InputFacts {
   const facts = commonFacts('copy', base);
+  if (op.times !== undefined) facts['times'] = op.times;
   for (const [index, copy] of op.copies.entries()) {
     const content = contents[index] as ContentFacts | StepKey;
     const name = `copy ${index + 1} to ${copy.dest}`;

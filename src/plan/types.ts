@@ -137,6 +137,11 @@ export type RemoteSource =
 export interface CopyOp {
   type: 'copy';
   copies: readonly Copy[];
+  /**
+   * `fixed`: all entries get one time, for inputs that a command sees. A key covers no times, so that a fresh clone is the
+   * same input: a command must not see them either.
+   */
+  times?: 'fixed';
 }
 
 export interface Copy {

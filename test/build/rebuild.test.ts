@@ -1,5 +1,5 @@
 /** What runs again, and what doesn't: counted over the real command line, on both drivers. */
-import { chmodSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build, buildOk, cambium, cambiumOk } from '../support/cli.ts';
@@ -55,6 +55,22 @@ describe.each(['overlay', 'btrfs'] as const)('on %s', (driver) => {
     expect(content(`changed${count}`, 'three')()).toMatch(/^one\d+\nchanged\n$/);
     const explained = cambiumOk(['explain', 'two'], at).stdout;
     expect(explained).toContain('stages/two/inside.sh');
+  });
+
+  test('times of the sources are seen by nobody: two clones give the same bytes', () => {
+    const tree = newTree();
+    tree.write('stages/own/assets/data', 'x');
+    tree.write('stages/own/apply.sh', '#!/bin/bash\ncp -a "$(dirname "$0")/assets/data" "$1/chroot/data"\n', 0o755);
+    tree.stages('base', 'own');
+    const built = (name: string) => {
+      buildOk([tree.spec, '-t', name], { store: places[driver].path(name) });
+      const dest = outside.path(`times-${name}`);
+      cambiumOk(['image', 'export', name, '-o', `type=local,dest=${dest}`], { store: places[driver].path(name) });
+      return statSync(join(dest, 'data')).mtimeMs;
+    };
+    const first = built('clone-one');
+    utimesSync(join(tree.dir, 'stages/own/assets/data'), 1_700_000_000, 1_700_000_000);
+    expect(built('clone-two')).toBe(first);
   });
 
   test('A-B-A costs nothing, reordering loses nothing, two specs share', () => {

@@ -47,7 +47,7 @@ export function configureSteps(request: ConfigureRequest, complaints: Complaint[
       stage: configureStage,
       title: 'inputs of configure',
       internal: true,
-      op: { type: 'copy', copies: configureInputs(request, spec, complaints) },
+      op: { type: 'copy', copies: configureInputs(request, spec, complaints), times: 'fixed' },
     },
     {
       id: configureStep,

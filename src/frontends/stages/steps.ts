@@ -161,7 +161,7 @@ function folderSteps(stage: FolderStage, place: Place): Step[] {
     stage: stage.name,
     title: `inputs of ${stage.name}`,
     internal: true,
-    op: { type: 'copy', copies: stageInputs(stage, place.request) },
+    op: { type: 'copy', copies: stageInputs(stage, place.request), times: 'fixed' },
     location: stage.location,
   };
   const mounts: Mount[] = [{ type: 'step', step: inputs, path: '/', target: '/build' }];

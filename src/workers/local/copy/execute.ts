@@ -43,6 +43,8 @@ export async function executeCopy(
   const image = lookInto(locate);
   const inputs = op.copies.map((copy) => withOwner(contents.input(copy, task.snapshotOf), image));
   const list = listTargets(await unpackArchives(inputs, scratch, task.signal), image);
+  // The earliest time that every archive format knows.
+  if (op.times === 'fixed') for (const target of list.targets) target.mtime = '315532800000000000';
   const slot = slotOf(op, task);
   const last = lastResult(store, slot, list, locate);
   const workspace = last ? snapshots.forkResult(last.snapshot) : snapshots.fork(task.base);
@@ -95,7 +97,7 @@ function slotOf(op: CopyOp, task: StepTask): string {
     ...rest,
     from: from.type,
   }));
-  return sha256(canonicalJson([task.base ?? null, copies]));
+  return sha256(canonicalJson([task.base ?? null, copies, op.times ?? null]));
 }
 
 /** The last whole result and what is different now, if starting from it gives the same as a fresh copy. */
