@@ -1,7 +1,7 @@
 /** ADD of archives: unpacked into a scratch folder first, which is then copied like any other. */
 
 import { spawn } from 'node:child_process';
-import { closeSync, constants, createReadStream, mkdirSync, openSync } from 'node:fs';
+import { closeSync, constants, createReadStream, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../../kit/errors.ts';
 import { fsPath } from '../../../kit/names.ts';
@@ -68,25 +68,18 @@ async function unpackOne(
   return { host, name: source.name, listing: listing(), isArchive: true };
 }
 
+/** The file is opened here: only this thread sees the mounts of snapshots, those that read for streams don't. */
 async function* plain(host: string): AsyncGenerator<Buffer> {
   const fd = openSync(fsPath(host), constants.O_RDONLY | constants.O_NOFOLLOW);
-  closeSync(fd);
-  const file = createReadStream(fsPath(host), { highWaterMark: 1 << 20 });
-  const program = await programFor(host);
+  const head = Buffer.alloc(6);
+  readSync(fd, head, 0, head.length, 0);
+  const program = programs.find(({ head: bytes }) => bytes.every((byte, at) => head[at] === byte))?.program;
   if (program === undefined) {
-    yield* decompress(file);
+    yield* decompress(createReadStream('', { fd, start: 0, highWaterMark: 1 << 20 }));
     return;
   }
-  file.destroy();
+  closeSync(fd);
   yield* throughProgram(program, host);
-}
-
-async function programFor(host: string): Promise<string | undefined> {
-  const stream = createReadStream(fsPath(host), { end: 5 });
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
-  const head = Buffer.concat(chunks);
-  return programs.find(({ head: bytes }) => bytes.every((byte, at) => head[at] === byte))?.program;
 }
 
 async function* throughProgram(program: string, host: string): AsyncGenerator<Buffer> {
