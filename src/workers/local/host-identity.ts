@@ -34,9 +34,26 @@ export interface EtcEntry {
 
 /**
  * The entries of /etc that a builder root shows, and the paths that it has to hide: files and folders that
- * not everybody may read, volatile ones, sockets and devices. A folder that is hidden isn't entered.
+ * not everybody may read, volatile ones, sockets and devices. A folder that is hidden isn't entered. A listing of
+ * a moment ago serves too, unless it has to be fresh.
  */
-export function listEtc(): { shown: EtcEntry[]; hidden: string[] } {
+export function listEtc(isFresh = false): EtcListing {
+  if (isFresh || recent === undefined || performance.now() - recent.atMs > recentMs) {
+    recent = { atMs: performance.now(), listing: walkEtc() };
+  }
+  return recent.listing;
+}
+
+interface EtcListing {
+  shown: EtcEntry[];
+  hidden: string[];
+}
+
+/** The steps of a build follow each other closely, and a walk takes 10 ms. */
+const recentMs = 1000;
+let recent: { atMs: number; listing: EtcListing } | undefined;
+
+function walkEtc(): EtcListing {
   const shown: EtcEntry[] = [];
   const hidden: string[] = [];
   const walk = (folder: string) => {
@@ -135,7 +152,7 @@ function remembered(
 }
 
 function etcDigest(cache: IdentityCache): string {
-  const shown = listEtc().shown.filter(({ path }) => !left.has(path));
+  const shown = listEtc(true).shown.filter(({ path }) => !left.has(path));
   const names = shown.map(({ path }) => path).join('\0');
   return remembered(
     cache,
