@@ -37,8 +37,7 @@ export async function planRun(
     argv,
     env,
     cwd: config.WorkingDir || '/',
-    // Without USER a run has none of root's further groups.
-    user: config.User || '0:0',
+    user: config.User ?? '',
     // What commands that ask for it have seen since BuildKit is there.
     hostname: 'buildkitsandbox',
     root: { type: 'snapshot', path: '/' },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseChmod } from '../../../../src/frontends/dockerfile/language/chmod.ts';
+import { parseChmod } from '../../../../src/kit/chmod.ts';
 import {
   formatPlatform,
   normalPlatform,
