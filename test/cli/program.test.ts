@@ -69,7 +69,7 @@ describe('wrong use: exit code 2, a hint, no stack', () => {
     [['build', '--memory', 'lots'], '--memory', '512m'],
     [['build', '--progress', 'plian'], '--progress', 'Did you mean `plain`?'],
     [['build', '-o', 'type=qcow3,dest=x'], 'qcow3', ''],
-    [['build', '--platform', 'linux/s390x'], 'linux/s390x', '--platform'],
+    [['build', '--platform', 'linux/s390x/x/y'], 'linux/s390x/x/y', ''],
     [['build', '--set', 'novalue'], 'novalue', 'NAME=VALUE'],
     [['build', 'nowhere.spec'], 'nowhere.spec', ''],
     [['image'], 'command is missing', '--help'],
