@@ -1,4 +1,5 @@
 /** The flags that only Dockerfiles have, as `docker buildx build` has them. */
+import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -171,7 +172,10 @@ function readSecrets(
         throw bad('--secret', text, 'id=ID,src=FILE or id=ID,env=NAME');
       if (variable !== undefined) return [id, { env: variable }];
       if (file === undefined && env[id] !== undefined) return [id, { env: id }];
-      return [id, { file: resolve(cwd, file ?? id) }];
+      const path = resolve(cwd, file ?? id);
+      if (!existsSync(path))
+        throw wrongUse('missing-secret', `The secret ${id} should be in ${path}, which doesn't exist.`);
+      return [id, { file: path }];
     }),
   );
 }

@@ -86,14 +86,17 @@ export function historyLines(file: ConfigFile): string[] {
 
 /**
  * The history in words that this dockerd and current BuildKit share: the latter shows values of arguments, ports in
- * order, owners and modes of copies, and one more field of a health check. Cases of their own hold those words.
+ * order, owners and modes of copies, and one more field of a health check. Cases of their own hold those words. Whether
+ * a step that changed nothing has a layer isn't compared: here it has none.
  */
 function commonHistory(file: ConfigFile): string[] {
   return historyLines(file).flatMap((line) => {
     if (line.startsWith('- ARG ')) return [];
     if (line.startsWith('- HEALTHCHECK ')) return ['- HEALTHCHECK'];
     if (line.startsWith('- EXPOSE ')) return [`- EXPOSE ${(line.match(/\d+\/\w+/g) ?? []).sort().join(' ')}`];
-    return [line.replace(/^(COPY|ADD)( --(?:chown|chmod)=\S+)+/, '$1')];
+    return [
+      line.replace(/^- (?=RUN|WORKDIR|COPY|ADD)/, '').replace(/^(COPY|ADD)( --(?:chown|chmod)=\S+)+/, '$1'),
+    ];
   });
 }
 
