@@ -48,14 +48,17 @@ export const newerCases: readonly Case[] = [
     tree: { f: file('a\n', '644', '3:4') },
   }),
   newer('--link=false is none', link, ['COPY --link=false a.txt /f'], { tree: { f: file('a\n') } }),
-  newer(
-    '--link replaces a link on its way by a folder',
-    link,
-    ['RUN mkdir /real && ln -s real /ln', 'COPY --link a.txt /ln/f'],
-    {
-      tree: { real: dir, ln: dir, 'ln/f': file('a\n') },
-    },
-  ),
+  {
+    ...newer(
+      '--link replaces a link on its way by a folder',
+      link,
+      ['RUN mkdir /real && ln -s real /ln', 'COPY --link a.txt /ln/f'],
+      {
+        tree: { real: dir, ln: dir, 'ln/f': file('a\n') },
+      },
+    ),
+    differs: '--link is a plain copy, which follows links of the image',
+  },
   newer(
     '--link from a stage, in ADD too',
     link,
@@ -112,9 +115,17 @@ export const newerCases: readonly Case[] = [
   newer('--exclude in ADD', exclude, ['ADD --exclude=y x /n/'], {
     tree: { n: dir, 'n/a.txt': file('xa\n'), 'n/a.log': file('l\n') },
   }),
-  newer('symbolic modes', chmod, ['COPY --chmod=u=rwX,go=rX run.sh p.txt z /n/'], {
-    tree: { n: dir, 'n/run.sh': file('#!/bin/sh\n', '755'), 'n/p.txt': file('p\n'), 'n/c.txt': file('zc\n') },
-  }),
+  {
+    ...newer('symbolic modes', chmod, ['COPY --chmod=u=rwX,go=rX run.sh p.txt z /n/'], {
+      tree: {
+        n: dir,
+        'n/run.sh': file('#!/bin/sh\n', '755'),
+        'n/p.txt': file('p\n'),
+        'n/c.txt': file('zc\n'),
+      },
+    }),
+    differs: 'X counts after + alone, as chmod(1) of BSD has it',
+  },
   newer(
     'symbolic modes that add and take',
     chmod,

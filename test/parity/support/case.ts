@@ -54,6 +54,8 @@ export interface Case {
   base?: BaseName;
   /** What must come out; compared with both builders. */
   expect?: Expectation;
+  /** Why Cambium gives something else, as is known: the case then has to differ, or this has to go. */
+  differs?: string;
   /** Why dockerd isn't asked: it is too old, and the reference says what is expected. */
   reference?: string;
   /** The last lines of the history, where BuildKit's words have changed since this dockerd: not compared with it. */

@@ -59,7 +59,7 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
         pick.top,
         from.ignore ?? [],
         keepsOwners(copy),
-        ...scanOf(copy),
+        ...scanOf(copy, path),
       ]);
       const scan = once(scans, scanName, () => {
         const request = { host, entries: pick.entries, keepsOwner: keepsOwners(copy), memo };
@@ -80,7 +80,7 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
       throw wrongUse('missing-file', `/${inside} was not found in what is copied from.`);
     return picks.map((pick) => {
       const host = join(root, pick.top);
-      const scan = once(scans, JSON.stringify([id, pick.top, ...scanOf(copy)]), () => {
+      const scan = once(scans, JSON.stringify([id, pick.top, ...scanOf(copy, path)]), () => {
         const made = scanTree({ host, entries: pick.entries, keepsOwner: true, memo });
         rememberListing(store.db, made.digest, shownPath(path, pick), made.listing);
         return made;
@@ -142,9 +142,9 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
 }
 
 /** What of a copy, besides the place, decides which entries are listed. */
-function scanOf({ select, paths }: Copy): unknown[] {
+function scanOf({ select }: Copy, path: string): unknown[] {
   if (select === undefined) return [];
-  return [select.exclude ?? [], select.parents ? paths : []];
+  return [select.exclude ?? [], select.parents ? path : ''];
 }
 
 /** The path as it was given, or what a pattern found. */
