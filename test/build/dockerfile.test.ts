@@ -166,7 +166,9 @@ test('errors point into the file; what is ignored is told as such', () => {
   dockerfile('FROM base', 'COPY b.txt /');
   expect(cambium(['build', '.'], at).stderr).toMatch(/left out[\s\S]*Dockerfile:2/);
   dockerfile('FROM nowhere');
-  expect(cambium(['build', '.'], at).stderr).toMatch(/no image `nowhere`[\s\S]*Dockerfile:1[\s\S]*--build-context/);
+  expect(cambium(['build', '.'], at).stderr).toMatch(
+    /no image `nowhere`[\s\S]*Dockerfile:1[\s\S]*--build-context/,
+  );
   dockerfile('FROM base', 'RUN --network=host true');
   expect(cambium(['build', '.'], at).stderr).toMatch(/--allow network\.host/);
   expect(cambiumOk(['build', '.', '--allow', 'network.host'], at).code).toBe(0);

@@ -60,12 +60,18 @@ describe.each(['overlay', 'btrfs'] as const)('on %s', (driver) => {
   test('times of the sources are seen by nobody: two clones give the same bytes', () => {
     const tree = newTree();
     tree.write('stages/own/assets/data', 'x');
-    tree.write('stages/own/apply.sh', '#!/bin/bash\ncp -a "$(dirname "$0")/assets/data" "$1/chroot/data"\n', 0o755);
+    tree.write(
+      'stages/own/apply.sh',
+      '#!/bin/bash\ncp -a "$(dirname "$0")/assets/data" "$1/chroot/data"\n',
+      0o755,
+    );
     tree.stages('base', 'own');
     const built = (name: string) => {
       buildOk([tree.spec, '-t', name], { store: places[driver].path(name) });
       const dest = outside.path(`times-${name}`);
-      cambiumOk(['image', 'export', name, '-o', `type=local,dest=${dest}`], { store: places[driver].path(name) });
+      cambiumOk(['image', 'export', name, '-o', `type=local,dest=${dest}`], {
+        store: places[driver].path(name),
+      });
       return statSync(join(dest, 'data')).mtimeMs;
     };
     const first = built('clone-one');
@@ -136,6 +142,17 @@ describe.each(['overlay', 'btrfs'] as const)('on %s', (driver) => {
     expect(cambiumOk(['shell', '--failed', 'cat', '/trace'], at).stdout).toContain('trace');
     tree.stage('two', 'echo two > /two');
     expect(buildOk([tree.spec], at).ran).toEqual(['two', 'three']);
+  });
+
+  test('a shell in an image has its variables, user and folder', () => {
+    const tree = newTree();
+    tree.write('spec/image.spec', 'stage base\nimage env COLOUR=green\nimage workdir /tmp\nimage user 5:6\n');
+    buildOk([tree.spec, '-t', 'configured'], at);
+    const { stdout } = cambiumOk(
+      ['shell', 'configured', 'sh', '-c', 'echo $COLOUR; cd .; /bin/busybox pwd; id -u'],
+      at,
+    );
+    expect(stdout.split('\n').slice(0, 3)).toEqual(['green', '/tmp', '5']);
   });
 
   test('plan tells hit and miss, and runs nothing', () => {

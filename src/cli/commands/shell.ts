@@ -80,7 +80,10 @@ async function findPlace(store: Store, worker: LocalWorker, target: string | und
   }
   const { findImage } = await import('../../images/records.ts');
   const image = findImage(store.db, target);
-  if (image) return { type: 'snapshot', snapshot: image.snapshot, root: image.root };
+  if (image) {
+    const { snapshot, root, config } = image;
+    return { type: 'snapshot', snapshot, root, config };
+  }
 
   for (const build of listBuilds(store)) {
     const named = stepsOf(store, build.id).filter(

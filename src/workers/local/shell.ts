@@ -3,7 +3,7 @@ import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { wrongUse } from '../../kit/errors.ts';
 import { lstatIfAny } from '../../kit/walk.ts';
-import type { Mount, RunOp, SnapshotId } from '../../plan/index.ts';
+import type { ImageConfig, Mount, RunOp, SnapshotId } from '../../plan/index.ts';
 import { findSnapshot } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
 import { runIn } from './execute-run.ts';
@@ -13,7 +13,8 @@ import type { RunResult } from './runtimes/index.ts';
 import type { Workspace } from './snapshots/driver.ts';
 
 export type ShellPlace =
-  | { type: 'snapshot'; snapshot: SnapshotId; root: string }
+  /** With the variables, user and folder of an image's configuration, where it is an image. */
+  | { type: 'snapshot'; snapshot: SnapshotId; root: string; config?: ImageConfig }
   /** Folder below kept/. */
   | { type: 'kept'; name: string };
 
@@ -55,14 +56,25 @@ interface Opened {
   close: () => void;
 }
 
+function variablesOf(config: ImageConfig | undefined): Record<string, string> {
+  const pairs = (config?.Env ?? []).map((pair) => [
+    pair.split('=', 1)[0] as string,
+    pair.slice(pair.indexOf('=') + 1),
+  ]);
+  return Object.fromEntries(pairs) as Record<string, string>;
+}
+
 function openSnapshot({ snapshots }: LocalWorker, place: ShellPlace & { type: 'snapshot' }): Opened {
   const workspace = snapshots.fork(place.snapshot);
   const op: RunOp = {
     type: 'run',
     argv: [],
-    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' },
-    cwd: '/',
-    user: '',
+    env: {
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      ...variablesOf(place.config),
+    },
+    cwd: place.config?.WorkingDir || '/',
+    user: place.config?.User ?? '',
     root: { type: 'snapshot', path: place.root },
     mounts: [],
     network: 'host',
