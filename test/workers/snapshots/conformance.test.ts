@@ -87,7 +87,7 @@ describe.each(['overlay', 'btrfs'] as const)('%s', (name) => {
       expect(readFileSync(join(root, 'etc/a'), 'utf8')).toBe('two');
       expect(() => writeFileSync(join(root, 'c'), 'x')).toThrow(/EROFS/);
     });
-    expect(told(driver.diff(next))).toEqual(['P b', 'P etc/a']);
+    expect(told(driver.diff(next))).toEqual(['P b', 'P etc', 'P etc/a']);
   });
 
   test('a discarded workspace leaves nothing', () => {
@@ -222,7 +222,7 @@ describe.each(['overlay', 'btrfs'] as const)('%s', (name) => {
       rmSync(join(root, 'm/mounted'));
       setTimes(join(root, 'm'), mtimeNs);
     });
-    expect(told(driver.diff(next))).toEqual(['P changed', 'P d/e/f']);
+    expect(told(driver.diff(next))).toEqual(['P changed', 'P d', 'P d/e', 'P d/e/f']);
   });
 
   test('a file is found without a mount, and links are not followed', () => {

@@ -65,7 +65,7 @@ export function btrfsDriver(snapshotsDir: string): SnapshotDriver {
       const tree = treeOf(stack);
       if (tree === undefined) return [];
       const parent = treeOf(stack, 1);
-      return parent === undefined ? wholeTree(tree) : differences(parent, tree);
+      return parent === undefined ? wholeTree(tree) : withFolders(tree, differences(parent, tree));
     },
     locate(stack, path) {
       const tree = treeOf(stack);
@@ -122,6 +122,23 @@ function* walk(tree: string, path: string): Generator<Change> {
     const entry = readEntry(join(tree, at), at);
     yield { kind: 'present', entry, content: join(tree, at) };
     if (entry.type === 'directory') yield* walk(tree, at);
+  }
+}
+
+/** Adds the folders on the way to each change: who unpacks one would leave them with times of their own. */
+function* withFolders(tree: string, changes: Iterable<Change>): Generator<Change> {
+  const told = new Set<string>();
+  for (const change of changes) {
+    const path = change.kind === 'deleted' ? change.path : change.entry.path;
+    const names = path.split('/').slice(0, -1);
+    for (let depth = 1; depth <= names.length; depth++) {
+      const folder = names.slice(0, depth).join('/');
+      if (told.has(folder)) continue;
+      told.add(folder);
+      yield { kind: 'present', entry: readEntry(join(tree, folder), folder), content: join(tree, folder) };
+    }
+    told.add(path);
+    yield change;
   }
 }
 

@@ -120,9 +120,14 @@ function* walkFolders(folders: readonly string[], path: string, below: readonly 
       continue;
     }
     const { merged, opaque } = mergedFolders(holders.map((folder) => join(folder, name)));
+    const inner = walkFolders(merged, at, opaque ? [] : below);
+    const first = inner.next();
     if (opaque) yield { kind: 'present', entry, content: top, opaque };
-    else if (!isAsBelow(entry, below)) yield { kind: 'present', entry, content: top };
-    yield* walkFolders(merged, at, opaque ? [] : below);
+    // A folder on the way to a change is told too: who unpacks it would leave it with a time of its own.
+    else if (!first.done || !isAsBelow(entry, below)) yield { kind: 'present', entry, content: top };
+    if (first.done) continue;
+    yield first.value;
+    yield* inner;
   }
 }
 

@@ -5,7 +5,6 @@ import { describe, expect, test } from 'vitest';
 import { checkDockerfile } from '../../../../src/frontends/dockerfile/checks/check.ts';
 import { createChecker } from '../../../../src/frontends/dockerfile/checks/checker.ts';
 import { everyRule } from '../../../../src/frontends/dockerfile/checks/options.ts';
-import { parseChmod } from '../../../../src/kit/chmod.ts';
 import { placeOf } from '../../../../src/frontends/dockerfile/language/complain.ts';
 import { readDockerfile } from '../../../../src/frontends/dockerfile/language/dockerfile.ts';
 import { ExpansionError, expand } from '../../../../src/frontends/dockerfile/language/expand.ts';
@@ -18,6 +17,7 @@ import {
   readFields,
   readSizeBytes,
 } from '../../../../src/frontends/dockerfile/language/values.ts';
+import { parseChmod } from '../../../../src/kit/chmod.ts';
 import { UserError } from '../../../../src/kit/errors.ts';
 import { compileIgnore, notIgnored, parseIgnoreFile } from '../../../../src/kit/ignore.ts';
 

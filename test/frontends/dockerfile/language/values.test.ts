@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { parseChmod } from '../../../../src/kit/chmod.ts';
 import {
   formatPlatform,
   normalPlatform,
@@ -12,6 +11,7 @@ import {
   readFields,
   readSizeBytes,
 } from '../../../../src/frontends/dockerfile/language/values.ts';
+import { parseChmod } from '../../../../src/kit/chmod.ts';
 
 test.each<[string, number | undefined]>([
   ['0', 0],
