@@ -55,7 +55,7 @@ async function killDuring(
 
 async function expectGone(texts: readonly string[]): Promise<void> {
   const left = () => texts.flatMap(processesWith);
-  for (let waited = 0; left().length > 0 && waited < 100; waited++) await sleep(20);
+  for (let waited = 0; left().length > 0 && waited < 1500; waited++) await sleep(20);
   expect(left().map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'))).toEqual([]);
 }
 
