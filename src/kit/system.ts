@@ -1,5 +1,5 @@
 /** System calls on files that Node doesn't offer. Constants have the kernel's names. */
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import { constants, openSync, readSync, writeSync } from 'node:fs';
 import { fsPath } from './names.ts';
 import { checked, cPath, lastErrno, native, systemError } from './native.ts';
 
@@ -34,7 +34,6 @@ const ioctlPointer = native('int ioctl(int fd, unsigned long request, void *argu
 const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
-const LOCK_UN = 8;
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const SYS_openat2 = 437;
@@ -50,10 +49,6 @@ export function tryLock(fd: number, mode: 'shared' | 'exclusive' = 'exclusive'):
   const code = lastErrno();
   if (code === 'EWOULDBLOCK' || code === 'EAGAIN') return false;
   throw systemError('flock', undefined, code);
-}
-
-export function unlock(fd: number): void {
-  checked(flock(fd, LOCK_UN), 'flock');
 }
 
 const typeBits = {
@@ -258,14 +253,4 @@ export function reflinkRange(
 /** A raw ioctl whose argument is a structure. */
 export function ioctl(fd: number, request: number, argument: Buffer, what: string): void {
   checked(ioctlPointer(fd, request, argument), what);
-}
-
-/** Runs `body` with an open descriptor and closes it. */
-export function withFile<T>(path: string, flags: number, body: (fd: number) => T, mode = 0o600): T {
-  const fd = openSync(fsPath(path), flags, mode);
-  try {
-    return body(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
