@@ -2,10 +2,11 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { fsPath } from '../kit/names.ts';
 import type { Entry } from '../kit/tree.ts';
+import { type Found, walkTree } from '../kit/walk-tree.ts';
 import type { SnapshotId } from '../plan/index.ts';
 import type { ImageContext } from './context.ts';
+import { imageRoot } from './image-root.ts';
 import type { Image } from './records.ts';
-import { type Found, imageRoot, walkTree } from './walk-tree.ts';
 
 export type AspectName =
   | 'type'

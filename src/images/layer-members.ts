@@ -2,12 +2,12 @@
  * The members of an image layer, from the changes that a snapshot makes: below the image's root folder, with its
  * path taken off, hard links told apart from files, and what is gone as whiteouts (OCI image specification, "Layer").
  */
-import { wrongUse } from '../kit/errors.ts';
 import type { MemberHeader } from '../kit/tar/format.ts';
+import { type MemberMaker, memberMaker } from '../kit/tar/members.ts';
 import type { PackItem } from '../kit/tar/pack.ts';
 import { splitPath } from '../kit/tar/safe-root.ts';
 import { opaqueMarker, whiteoutPrefix } from '../kit/tar/unpack.ts';
-import type { Change, Entry } from '../kit/tree.ts';
+import type { Change } from '../kit/tree.ts';
 
 export interface LayerOptions {
   /** Folder of the snapshot that is the image's root: `/`, or e.g. `/chroot`. */
@@ -77,43 +77,4 @@ function whiteoutOf(path: string): string {
 
 function whiteout(name: string): PackItem {
   return { member: { name, type: 'file', mode: 0, uid: 0, gid: 0, size: 0, mtimeNs: 0n } };
-}
-
-type MemberMaker = (entry: Entry, name: string, content: string) => PackItem | undefined;
-
-/** Turns entries of one listing into members; remembers inodes, so that the second name of one becomes a link. */
-export function memberMaker(clampSeconds?: number, allowWhiteoutNames = false): MemberMaker {
-  const firstNames = new Map<string, string>();
-  const clampNs = clampSeconds === undefined ? undefined : BigInt(clampSeconds) * 1_000_000_000n;
-  return (entry, name, content) => {
-    if (entry.type === 'socket') return undefined;
-    if (!allowWhiteoutNames) refuseWhiteoutName(name);
-    const first = entry.inode === undefined ? undefined : firstNames.get(entry.inode);
-    if (entry.inode !== undefined && first === undefined) firstNames.set(entry.inode, name);
-    const member: MemberHeader = {
-      name,
-      type: first === undefined ? entry.type : 'hardlink',
-      mode: entry.mode,
-      uid: entry.uid,
-      gid: entry.gid,
-      size: first === undefined ? entry.size : 0,
-      mtimeNs: clampNs !== undefined && entry.mtimeNs > clampNs ? clampNs : entry.mtimeNs,
-    };
-    if (first !== undefined) return { member: { ...member, link: first } };
-    if (entry.link !== undefined) member.link = entry.link;
-    if (entry.device !== undefined) member.device = entry.device;
-    if (entry.xattrs !== undefined) member.xattrs = entry.xattrs;
-    return entry.type === 'file' ? { member, content } : { member };
-  };
-}
-
-function refuseWhiteoutName(name: string): void {
-  if (!splitPath(name).name.startsWith(whiteoutPrefix)) return;
-  throw wrongUse(
-    'whiteout-name',
-    `The file /${name} can't be in an image: names that begin with .wh. mean deleted files there.`,
-    {
-      hint: 'Rename or remove it, or write the tree with `-o type=tar` or `-o type=local`.',
-    },
-  );
 }

@@ -4,11 +4,11 @@ import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync }
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { rootfsMembers } from '../../src/images/outputs/rootfs.ts';
 import { decodeName } from '../../src/kit/names.ts';
 import { decompress } from '../../src/kit/tar/decompress.ts';
 import { type MemberHeader, paddingOf } from '../../src/kit/tar/format.ts';
 import { fileInput, streamInput } from '../../src/kit/tar/input.ts';
+import { treeMembers } from '../../src/kit/tar/members.ts';
 import { packTar } from '../../src/kit/tar/pack.ts';
 import { readTar, type TarMember } from '../../src/kit/tar/read.ts';
 import { unpackTar } from '../../src/kit/tar/unpack.ts';
@@ -35,7 +35,7 @@ async function readAll(data: Buffer, piece = 1000): Promise<(MemberHeader & { da
 async function packFolder(folder: string, to: string): Promise<void> {
   const fd = openSync(to, 'w+');
   try {
-    await packTar(rootfsMembers(folder), { output: fd, hash: false });
+    await packTar(treeMembers(folder), { output: fd, hash: false });
   } finally {
     closeSync(fd);
   }
@@ -318,7 +318,7 @@ test('packing gives the same bytes each time, and its hash is theirs', async () 
   await packFolder(place.path('tree'), place.path('b.tar'));
   const bytes = readFileSync(place.path('a.tar'));
   expect(bytes.equals(readFileSync(place.path('b.tar')))).toBe(true);
-  const { digest, size } = await packTar(rootfsMembers(place.path('tree')), { hash: true });
+  const { digest, size } = await packTar(treeMembers(place.path('tree')), { hash: true });
   expect(size).toBe(bytes.length);
   writeFileSync(place.path('sum'), `${digest?.slice(7)}  ${place.path('a.tar')}\n`);
   execFileSync('sha256sum', ['-c', '--quiet', place.path('sum')]);

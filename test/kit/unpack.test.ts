@@ -11,11 +11,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { walkTree } from '../../src/images/walk-tree.ts';
 import { type MemberHeader, paddingOf } from '../../src/kit/tar/format.ts';
 import { streamInput } from '../../src/kit/tar/input.ts';
 import { unpackLayer, unpackTar } from '../../src/kit/tar/unpack.ts';
 import { encodeHeader, endOfArchive } from '../../src/kit/tar/write.ts';
+import { walkTree } from '../../src/kit/walk-tree.ts';
 import { scratch } from '../support/scratch.ts';
 import { listTree } from '../support/tree.ts';
 

@@ -59,7 +59,7 @@ async function createStore(path: string, options: { btrfs: boolean; size?: strin
 }
 
 async function showInfo(store: Store, asJson: boolean): Promise<void> {
-  const { isBtrfs } = await import('../../workers/local/snapshots/btrfs.ts');
+  const { isBtrfs } = await import('../../kit/btrfs.ts');
   const number = (sql: string) => (store.db.prepare(sql).get() as { value: number }).value;
   const disk = statfsSync(store.dir);
   const facts = {

@@ -4,9 +4,9 @@ import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync }
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Digest } from '../../kit/digest.ts';
 import { errnoOf, explainSystemError, wrongUse } from '../../kit/errors.ts';
+import { treeMembers } from '../../kit/tar/members.ts';
 import { packTar } from '../../kit/tar/pack.ts';
 import type { Store } from '../../store/store.ts';
-import { rootfsMembers } from '../outputs/rootfs.ts';
 
 /** Younger files may change again without their times telling: the kernel's clock ticks every 4 to 10 ms. */
 const racyNs = 2_000_000_000n;
@@ -71,6 +71,6 @@ async function hashOpen(fd: number): Promise<Digest> {
 
 /** Digest over all of a folder's entries and their content: that of the tar it would be. Reads every file. */
 export async function folderDigest(path: string): Promise<Digest> {
-  const { digest } = await packTar(rootfsMembers(path), { hash: true });
+  const { digest } = await packTar(treeMembers(path), { hash: true });
   return digest as Digest;
 }

@@ -13,12 +13,12 @@ import { brokenIn } from '../../kit/tar/format.ts';
 import { streamInput } from '../../kit/tar/input.ts';
 import { unpackLayer, unpackTar } from '../../kit/tar/unpack.ts';
 import type { Entry } from '../../kit/tree.ts';
+import { walkTree } from '../../kit/walk-tree.ts';
 import type { SnapshotId, StepKey } from '../../plan/index.ts';
 import { abortOf, type ImageContext } from '../context.ts';
 import { importedVariant, rememberLayer } from '../layers.ts';
 import type { SnapshotWriter } from '../ports.ts';
 import type { HistoryItem } from '../records.ts';
-import { walkTree } from '../walk-tree.ts';
 import type { DescribedImage, LayerBlob, OciHistory } from './described.ts';
 import { ensureLayerBlob, freeBytes } from './layer-blobs.ts';
 

@@ -2,12 +2,12 @@
 import { spawnSync } from 'node:child_process';
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isBtrfs } from '../../../kit/btrfs.ts';
 import { explainSystemError, UserError } from '../../../kit/errors.ts';
 import { encodeName } from '../../../kit/names.ts';
 import type { SnapshotId } from '../../../plan/index.ts';
 import type { Store } from '../../../store/store.ts';
 import { findProgram } from '../runtimes/programs.ts';
-import { isBtrfs } from '../snapshots/btrfs.ts';
 import type { CachedSnapshot } from './select.ts';
 
 export interface CacheRow extends CachedSnapshot {

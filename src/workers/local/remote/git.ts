@@ -2,12 +2,12 @@
 import { spawn } from 'node:child_process';
 import { lstatSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { copyTree } from '../../../kit/copy-tree.ts';
 import { outside, wrongUse } from '../../../kit/errors.ts';
 import { setTimes } from '../../../kit/system.ts';
 import { listFolder, lstat } from '../../../kit/walk.ts';
 import type { RemoteSource } from '../../../plan/index.ts';
 import { newId } from '../../../store/runs.ts';
-import { copyTree } from '../caches.ts';
 import { inTree } from '../in-tree.ts';
 
 type GitSource = RemoteSource & { type: 'git' };
@@ -72,7 +72,7 @@ export async function checkOut(
     const from = subfolder ? inTree(work, subfolder, 'the folder of the repository') : work;
     if (!statSync(from).isDirectory())
       throw wrongUse('not-a-folder', `${subfolder} of ${remote} is not a folder.`);
-    for (const name of listFolder(from)) copyTree(join(from, name), join(root, name));
+    await copyTree(from, root, { signal });
     setAllTimes(root, BigInt(seconds) * 1_000_000_000n);
   } finally {
     rmSync(work, { recursive: true, force: true });

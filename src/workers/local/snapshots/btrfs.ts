@@ -3,31 +3,16 @@
  * committed. What changed is read from the stream of `btrfs send --no-data`, whose cost follows the change.
  */
 import { spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-} from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createSubvolume, makeReadOnly, removeSubvolume, snapshotSubvolume } from '../../../kit/btrfs.ts';
 import { outside } from '../../../kit/errors.ts';
 import { bindMount } from '../../../kit/system.ts';
 import type { Change } from '../../../kit/tree.ts';
 import { joinPath, listFolder, lstatIfAny, readEntry, sameMetadata, typeOf } from '../../../kit/walk.ts';
-import { createSubvolume, destroySubvolume, makeReadOnly, snapshotSubvolume } from './btrfs-calls.ts';
 import type { SnapshotDriver, Stack, Workspace } from './driver.ts';
 import { touchedPaths } from './send-stream.ts';
-
-const BTRFS_SUPER_MAGIC = 0x9123683e;
-
-export function isBtrfs(dir: string): boolean {
-  return statfsSync(dir).type === BTRFS_SUPER_MAGIC;
-}
 
 export function btrfsDriver(snapshotsDir: string): SnapshotDriver {
   const folderOf = (name: string) => join(snapshotsDir, name);
@@ -73,42 +58,6 @@ export function btrfsDriver(snapshotsDir: string): SnapshotDriver {
     },
     remove: (folder) => removeSubvolume(folderOf(folder)),
   };
-}
-
-/** Removes a subvolume with those that a step made inside of it, or whatever else is at `path`. */
-function removeSubvolume(path: string): void {
-  if (lstatIfAny(path) === undefined) return;
-  try {
-    destroySubvolume(path);
-  } catch {
-    // Not a subvolume (a kill in the middle), or one that holds others.
-    spawnSync('btrfs', ['property', 'set', path, 'ro', 'false'], { stdio: 'ignore' });
-    const nested = spawnSync('btrfs', ['subvolume', 'list', '-o', path], { encoding: 'utf8' }).stdout ?? '';
-    if (nested !== '')
-      spawnSync(
-        'find',
-        [
-          path,
-          '-depth',
-          '-mindepth',
-          '1',
-          '-inum',
-          '256',
-          '-exec',
-          'btrfs',
-          'subvolume',
-          'delete',
-          '{}',
-          ';',
-        ],
-        { stdio: 'ignore' },
-      );
-    try {
-      destroySubvolume(path);
-    } catch {
-      rmSync(path, { recursive: true, force: true });
-    }
-  }
 }
 
 function* wholeTree(tree: string): Generator<Change> {

@@ -2,13 +2,14 @@
 import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { SnapshotReader } from '../../../images/ports.ts';
+import { isBtrfs } from '../../../kit/btrfs.ts';
 import { errnoOf, outside } from '../../../kit/errors.ts';
 import { unmount } from '../../../kit/system.ts';
 import type { SnapshotId, StepKey } from '../../../plan/index.ts';
 import { newId, type Run } from '../../../store/runs.ts';
 import { insertSnapshot, lineageOf, setFolded } from '../../../store/snapshots.ts';
 import type { Store } from '../../../store/store.ts';
-import { btrfsDriver, isBtrfs } from './btrfs.ts';
+import { btrfsDriver } from './btrfs.ts';
 import type { SnapshotDriver, Stack, Workspace } from './driver.ts';
 import { overlayDriver, stackFolders } from './overlay.ts';
 

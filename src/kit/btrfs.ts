@@ -1,8 +1,12 @@
 /** btrfs subvolumes by ioctl (include/uapi/linux/btrfs.h of Linux), without a process for each. */
-import { closeSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, rmSync, statfsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { ioctl, openFolder } from '../../../kit/system.ts';
+import { ioctl, openFolder } from './system.ts';
+import { lstatIfAny } from './walk.ts';
 
+const BTRFS_SUPER_MAGIC = 0x9123683e;
+const BTRFS_FIRST_FREE_OBJECTID = 256n;
 const BTRFS_IOC_SUBVOL_CREATE = 0x5000940e;
 const BTRFS_IOC_SNAP_DESTROY = 0x5000940f;
 const BTRFS_IOC_SNAP_CREATE_V2 = 0x50009417;
@@ -12,6 +16,15 @@ const argumentBytes = 4096;
 /** Offset of `name` in struct btrfs_ioctl_vol_args and in struct btrfs_ioctl_vol_args_v2. */
 const nameOffset = 8;
 const nameOffsetV2 = 56;
+
+export function isBtrfs(dir: string): boolean {
+  return statfsSync(dir).type === BTRFS_SUPER_MAGIC;
+}
+
+/** Whether a folder that lies on btrfs is the root of a subvolume. */
+export function isSubvolume(path: string): boolean {
+  return lstatIfAny(path)?.ino === BTRFS_FIRST_FREE_OBJECTID;
+}
 
 export function createSubvolume(path: string): void {
   inParent(path, (fd, name) => {
@@ -37,6 +50,42 @@ export function destroySubvolume(path: string): void {
   inParent(path, (fd, name) => {
     ioctl(fd, BTRFS_IOC_SNAP_DESTROY, argument(nameOffset, name), 'BTRFS_IOC_SNAP_DESTROY');
   });
+}
+
+/** Removes a subvolume with those that a step made inside of it, or whatever else is at `path`. */
+export function removeSubvolume(path: string): void {
+  if (lstatIfAny(path) === undefined) return;
+  try {
+    destroySubvolume(path);
+  } catch {
+    // Not a subvolume (a kill in the middle), or one that holds others.
+    spawnSync('btrfs', ['property', 'set', path, 'ro', 'false'], { stdio: 'ignore' });
+    const nested = spawnSync('btrfs', ['subvolume', 'list', '-o', path], { encoding: 'utf8' }).stdout ?? '';
+    if (nested !== '')
+      spawnSync(
+        'find',
+        [
+          path,
+          '-depth',
+          '-mindepth',
+          '1',
+          '-inum',
+          '256',
+          '-exec',
+          'btrfs',
+          'subvolume',
+          'delete',
+          '{}',
+          ';',
+        ],
+        { stdio: 'ignore' },
+      );
+    try {
+      destroySubvolume(path);
+    } catch {
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
 }
 
 export function makeReadOnly(path: string): void {

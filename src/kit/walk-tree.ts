@@ -1,0 +1,18 @@
+/** Lists a whole tree below a host folder. */
+import type { Entry } from './tree.ts';
+import { joinPath, listFolder, lstat, readEntry } from './walk.ts';
+
+export interface Found {
+  entry: Entry;
+  /** Host path. */
+  host: string;
+}
+
+/** Every entry, the root (`''`) first, folders before their content, names of a folder sorted. */
+export function* walkTree(root: string, path = ''): Generator<Found> {
+  const host = path === '' ? root : `${root}/${path}`;
+  const entry = readEntry(host, path, lstat(path === '' ? `${root}/.` : host));
+  yield { entry, host };
+  if (entry.type !== 'directory') return;
+  for (const name of listFolder(host)) yield* walkTree(root, joinPath(path, name));
+}
