@@ -26,8 +26,8 @@ export interface PlanBuildRequest {
   isMain: boolean;
   /** Something of the result is read afterwards: keep it from being pruned. */
   holdsResult: boolean;
-  /** What is done with the result, before the build is called done. */
-  conclude?: (result: SnapshotId) => Promise<{ digest?: Digest; tags: readonly string[] }>;
+  /** What is done with the results (the plan's, then those for further platforms), before the build is called done. */
+  conclude?: (results: readonly SnapshotId[]) => Promise<{ digest?: Digest; tags: readonly string[] }>;
 }
 
 export type PlanBuildResult =
@@ -53,7 +53,7 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
       changesSince(inTime(request, startedMs, slots, keyed), slots.get(step.id) as string, facts),
       step.noCache ?? false,
     );
-  let schedule: Schedule = { reports: new Map(), result: undefined, outcome: 'failed' };
+  let schedule: Schedule = { reports: new Map(), result: undefined, others: [], outcome: 'failed' };
   let concluded: { digest?: Digest; tags: readonly string[] } = { tags: [] };
   try {
     const identities = await identifySources(plan, worker);
@@ -72,7 +72,7 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
       holdsResult: request.holdsResult,
     });
     if (schedule.result !== undefined && request.conclude)
-      concluded = await request.conclude(schedule.result);
+      concluded = await request.conclude([schedule.result, ...schedule.others]);
   } catch (error) {
     if (!signal.aborted) {
       schedule = { ...schedule, outcome: 'failed' };

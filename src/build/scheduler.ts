@@ -43,6 +43,8 @@ export interface Schedule {
   /** Of every step that was needed, or was found in the cache. */
   reports: ReadonlyMap<StepId, StepReport>;
   result: SnapshotId | undefined;
+  /** Results for further platforms, in the order of the plan. */
+  others: readonly SnapshotId[];
   outcome: 'done' | 'failed' | 'interrupted';
 }
 
@@ -176,32 +178,39 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
     return snapshot;
   };
 
-  const last = known.get(plan.result) as KeyedStep;
-  if (last.hit && !request.holdsResult) {
+  const wanted = resultsOf(plan);
+  const hits = wanted.flatMap((id) => known.get(id)?.hit?.snapshot ?? []);
+  if (hits.length === wanted.length && !request.holdsResult) {
     // Nothing to do and nothing to read: no lock and no lease.
     reportUntouched(known, reports, reuse);
-    return { reports, result: last.hit.snapshot, outcome: 'done' };
+    const [result, ...others] = hits;
+    return { reports, result, others, outcome: 'done' };
   }
   try {
     // What a key waits for is begun at once: it would otherwise be done one after the other, along the chain of bases.
     for (const id of awaitedSources(plan, known)) void realise(id).catch(() => {});
-    const result = await realise(plan.result);
+    await settleAll(wanted.map(realise));
     reportUntouched(known, reports, reuse);
-    return { reports, result, outcome: 'done' };
+    const [result, ...others] = wanted.map((id) => results.get(id) as SnapshotId);
+    return { reports, result, others, outcome: 'done' };
   } catch (error) {
     hasFailed = true;
     await Promise.allSettled(promises.values());
     reportUntouched(known, reports, reuse);
     if (error instanceof NotRealised || signal.aborted) {
-      return { reports, result: undefined, outcome: signal.aborted ? 'interrupted' : 'failed' };
+      return { reports, result: undefined, others: [], outcome: signal.aborted ? 'interrupted' : 'failed' };
     }
     throw error;
   }
 }
 
+function resultsOf({ result, others = [] }: Plan): StepId[] {
+  return [result, ...others.map((other) => other.result)];
+}
+
 /** Steps that others of the plan copy from, and without whose results the keys of those can't be known. */
 function awaitedSources(plan: Plan, known: ReadonlyMap<StepId, KeyedStep>): StepId[] {
-  const needed = new Set<StepId>([plan.result]);
+  const needed = new Set<StepId>(resultsOf(plan));
   for (const step of plan.steps.toReversed()) {
     if (!needed.has(step.id) || known.get(step.id)?.hit) continue;
     for (const id of [...(step.base ? [step.base] : []), ...referencedSteps(step)]) needed.add(id);

@@ -93,7 +93,10 @@ export function addPlanFlags(command: Command): Command {
     .option('--no-cache', 'run every step')
     .addOption(repeatable('--no-cache-filter <stage>', 'run the steps of this stage'))
     .option('--network <mode>', 'network of the steps: host, none or nat')
-    .option('--platform <platform>', "the image's platform; for specs this machine's own")
+    .option(
+      '--platform <platforms>',
+      "the image's platform, or several with commas: then an index; for specs this machine's own",
+    )
     .addOption(storeOption());
 }
 
@@ -150,8 +153,10 @@ export function readBuildFlags(
       { hint: 'Send it to a file: dest=image.tar' },
     );
   }
+  const plan = readPlanFlags(where, raw, cwd);
+  checkPlatforms(plan, outputs);
   return {
-    ...readPlanFlags(where, raw, cwd),
+    ...plan,
     tags: raw.tag,
     labels: parsePairs('--label', raw.label),
     outputs,
@@ -168,6 +173,17 @@ export function readBuildFlags(
     ...optional('metadataFile', raw.metadataFile, (file) => resolve(cwd, file)),
     ...(sourceDateEpoch === undefined ? {} : { sourceDateEpoch }),
   };
+}
+
+/** Before anything is built: outputs that have no place for several platforms. */
+function checkPlatforms({ dockerfile: { platforms = [] } }: PlanFlags, outputs: readonly OutputFlag[]): void {
+  const narrow = outputs.find(({ type }) => type !== 'oci');
+  if (platforms.length < 2 || narrow === undefined) return;
+  throw wrongUse(
+    'several-platforms',
+    `An output of the type ${narrow.type} holds one platform, and --platform names ${platforms.length}.`,
+    { hint: 'Write it with type=oci, or build one platform at a time.' },
+  );
 }
 
 /** `{ name: value }` where there is a text, else nothing: fields that may be absent are never undefined. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { parsePlatform } from '../frontends/dockerfile/language/platform.ts';
+import { formatPlatform, normalPlatform, parsePlatform } from '../frontends/dockerfile/language/platform.ts';
 import { hostPlatform } from '../images/sources/platform.ts';
 import { wrongUse } from '../kit/errors.ts';
 import type { Platform } from '../plan/index.ts';
@@ -37,7 +37,7 @@ export interface DockerfileFlags {
   ulimits: { name: string; soft: number; hard: number }[];
   allow: string[];
   shmBytes?: number;
-  platform?: Platform;
+  platforms?: Platform[];
   provisions: Provisions;
   call: Call;
 }
@@ -75,7 +75,7 @@ export function readDockerfileFlags(
     ulimits: raw.ulimit.map(readUlimit),
     allow: raw.allow.flatMap((text) => text.split(',')).map((text) => parseChoice('--allow', text, rights)),
     ...(shmSize !== undefined && { shmBytes: parseSize('--shm-size', shmSize) }),
-    ...(platform !== undefined && { platform: readPlatform(platform) }),
+    ...(platform !== undefined && { platforms: readPlatforms(platform) }),
     provisions: { secrets: readSecrets(raw.secret, cwd, env), ssh: readAgents(raw.ssh, cwd) },
     call: raw.check ? 'check' : parseChoice('--call', raw.call ?? 'build', calls),
   };
@@ -134,20 +134,17 @@ function readUlimit(text: string): { name: string; soft: number; hard: number } 
   return { name, soft, hard };
 }
 
-function readPlatform(text: string): Platform {
-  const [first = '', ...others] = text.split(',');
-  if (others.length > 0) {
-    throw wrongUse(
-      'several-platforms',
-      `One build makes an image for one platform, and --platform names ${others.length + 1}.`,
-      {
-        hint: 'Build them one after the other.',
-      },
-    );
+/** Each once, in the order in which they are named. */
+function readPlatforms(text: string): Platform[] {
+  const platforms = new Map<string, Platform>();
+  for (const part of text.split(',')) {
+    const platform = parsePlatform(part.trim(), hostPlatform());
+    if (platform === undefined)
+      throw bad('--platform', text, 'a platform, such as linux/amd64 or linux/arm64, or several with commas');
+    const name = formatPlatform(normalPlatform(platform));
+    if (!platforms.has(name)) platforms.set(name, platform);
   }
-  const platform = parsePlatform(first, hostPlatform());
-  if (platform === undefined) throw bad('--platform', text, 'a platform, such as linux/amd64 or linux/arm64');
-  return platform;
+  return [...platforms.values()];
 }
 
 function readSecrets(

@@ -14,7 +14,7 @@ export async function openProjectOf(flags: PlanFlags, cwd: string): Promise<Open
     cwd,
   );
   // Specs and programs run the host's own programs.
-  if (project.dockerfile === undefined && dockerfile.platform)
-    parsePlatform('--platform', formatPlatform(dockerfile.platform));
+  if (project.dockerfile === undefined)
+    for (const platform of dockerfile.platforms ?? []) parsePlatform('--platform', formatPlatform(platform));
   return project;
 }

@@ -1,17 +1,23 @@
 /** What becomes of a plan's result: an image with its tags in the store, and the outputs that were asked for. */
 
 import {
-  composeImage,
+  compose,
   findImage,
   type HistoryItem,
+  hostPlatform,
+  type Image,
   type ImageContext,
+  imageFor,
+  isPlatform,
   saveImage,
+  saveIndex,
   shortName,
   tagsOf,
+  topOf,
   writeOutput,
 } from '../images/index.ts';
 import type { Digest } from '../kit/digest.ts';
-import type { ImageConfig, Plan, SnapshotId, Step, StepId } from '../plan/index.ts';
+import type { ImageConfig, Plan, PlanResult, SnapshotId, Step, StepId } from '../plan/index.ts';
 import { lineageOf, type SnapshotRow } from '../store/snapshots.ts';
 import type { Store } from '../store/store.ts';
 import type { LocalWorker } from '../workers/local/index.ts';
@@ -24,25 +30,15 @@ export interface MadeImage {
   tags: readonly string[];
 }
 
-/** `open` opens the worker's snapshots: only needed when layers are. */
+/** `snapshots` are those of the plan's results; `open` opens the worker's snapshots: only needed when layers are. */
 export async function makeImage(
   request: BuildRequest,
   plan: Plan,
-  snapshot: SnapshotId,
+  snapshots: readonly SnapshotId[],
   open: () => Promise<LocalWorker>,
 ): Promise<MadeImage> {
   const { store, outputs, onEvent, signal } = request;
-  const image = saveImage(
-    store.db,
-    {
-      snapshot,
-      root: plan.image.root,
-      config: withLabels(plan.image.config, request.labels),
-      platform: plan.image.platform,
-      history: historyOf(request, plan, snapshot),
-    },
-    request.tags,
-  );
+  const image = saveResults(request, plan, snapshots);
   const made: MadeImage = { imageId: image.id, tags: request.tags };
   if (outputs.length === 0 && !request.needDigest) return made;
   const context: ImageContext = { store, snapshots: (await open()).snapshots };
@@ -55,8 +51,29 @@ export async function makeImage(
       signal,
     });
   }
-  const { manifest } = await composeImage(context, image, { ...clamp, blobs: false });
-  return { ...made, digest: manifest.digest };
+  const { blob } = topOf(await compose(context, image, { ...clamp, blobs: false }));
+  return { ...made, digest: blob.digest };
+}
+
+/** One image, or an index with one for each of the plan's platforms. */
+function saveResults(request: BuildRequest, plan: Plan, snapshots: readonly SnapshotId[]): Image {
+  const { db } = request.store;
+  const results: PlanResult[] = [plan, ...(plan.others ?? [])];
+  const tags = results.length === 1 ? request.tags : [];
+  const images = results.map((wanted, at) => {
+    const { root, config, platform } = wanted.image;
+    const snapshot = snapshots[at] as SnapshotId;
+    const history = historyOf(request, plan, wanted, snapshot);
+    return saveImage(
+      db,
+      { snapshot, root, config: withLabels(config, request.labels), platform, history },
+      tags,
+    );
+  });
+  const [first] = images as [Image];
+  if (images.length === 1) return first;
+  const own = images.find(({ platform }) => isPlatform(platform, hostPlatform()));
+  return saveIndex(db, images, own ?? first, request.tags);
 }
 
 function withLabels(config: ImageConfig, labels: Readonly<Record<string, string>>): ImageConfig {
@@ -64,16 +81,21 @@ function withLabels(config: ImageConfig, labels: Readonly<Record<string, string>
 }
 
 /** What the plan says of itself, on top of what it started from; without that, each snapshot by what made it. */
-function historyOf({ store }: BuildRequest, plan: Plan, snapshot: SnapshotId): HistoryItem[] {
+function historyOf(
+  { store }: BuildRequest,
+  plan: Plan,
+  wanted: PlanResult,
+  snapshot: SnapshotId,
+): HistoryItem[] {
   const lineage = lineageOf(store.db, snapshot);
-  const { history } = plan.image;
+  const { history } = wanted.image;
   if (history === undefined) return lineage.map((row) => itemOf(row, wordsOf(plan))).reverse();
   // Each step of the image has one snapshot on that of its base: so the two chains run side by side.
   const snapshots = new Map<StepId, SnapshotRow>();
   const steps = new Map(plan.steps.map((step) => [step.id, step]));
   let below = 0;
   let source: Step | undefined;
-  for (let step = steps.get(plan.result); step !== undefined; step = step.base && steps.get(step.base)) {
+  for (let step = steps.get(wanted.result); step !== undefined; step = step.base && steps.get(step.base)) {
     if (step.op.type === 'source') source = step;
     else snapshots.set(step.id, lineage[below++] as SnapshotRow);
   }
@@ -91,7 +113,9 @@ function historyOf({ store }: BuildRequest, plan: Plan, snapshot: SnapshotId): H
 /** The history of an image that a build started from. */
 function inherited(store: Store, { op }: Step, lineage: readonly SnapshotRow[]): HistoryItem[] {
   if (op.type === 'source' && op.source.type === 'image') {
-    const image = findImage(store.db, op.source.reference);
+    const { reference, platform } = op.source;
+    const found = findImage(store.db, reference);
+    const image = found && platform ? imageFor(found, platform) : found;
     if (image?.snapshot === lineage[0]?.id) return [...(image?.history ?? [])];
   }
   return lineage.map((row) => itemOf(row, new Map())).reverse();

@@ -3,7 +3,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { wrongUse } from '../kit/errors.ts';
-import type { Platform } from '../plan/index.ts';
 import type { Store } from '../store/store.ts';
 import type { BuildContext, DockerfileOptions } from './dockerfile/request.ts';
 import { findBuildFile } from './find.ts';
@@ -12,7 +11,6 @@ import type { PlanRequest } from './request.ts';
 export interface ProjectFlags extends Omit<DockerfileOptions, 'context' | 'text' | 'fileInContext' | 'cwd'> {
   where: string;
   file?: string;
-  platform?: Platform;
 }
 
 export interface OpenProject extends Disposable {

@@ -105,9 +105,14 @@ async function buildImage(request: BuildRequest, worker: Worker, plan: Plan): Pr
     buildFile: path,
     isMain: true,
     holdsResult: outputs.length > 0 || needDigest,
-    conclude: async (snapshot) => {
+    conclude: async (snapshots) => {
       const { makeImage } = await import('./make-image.ts');
-      const made = await makeImage(request, plan, snapshot, async () => (await worker.open()) as LocalWorker);
+      const made = await makeImage(
+        request,
+        plan,
+        snapshots,
+        async () => (await worker.open()) as LocalWorker,
+      );
       image = made;
       return { tags: made.tags, ...(made.digest && { digest: made.digest }) };
     },

@@ -2,6 +2,7 @@
 import type { Digest } from '../kit/digest.ts';
 import type { ImageConfig, Platform } from '../plan/index.ts';
 import type { ImageContext } from './context.ts';
+import { compose, topOf } from './indexes.ts';
 import { layersOf } from './layers.ts';
 import { composeImage, historyOf, timeText } from './manifest.ts';
 import { type Image, tagsOf } from './records.ts';
@@ -20,6 +21,31 @@ export interface ImageFacts {
   snapshot: string;
   layers: { digest: Digest; sizeBytes: number }[];
   sizeBytes: number;
+}
+
+/** An image of several platforms. */
+export interface IndexFacts {
+  id: string;
+  tags: string[];
+  /** Digest of the OCI index. */
+  digest: Digest;
+  created: string;
+  images: ImageFacts[];
+}
+
+/** All facts of an image, or of an index and its images. */
+export async function inspectAny(context: ImageContext, image: Image): Promise<ImageFacts | IndexFacts> {
+  if (image.members === undefined) return inspectImage(context, image);
+  const images: ImageFacts[] = [];
+  for (const member of image.members) images.push(await inspectImage(context, member));
+  const { blob } = topOf(await compose(context, image, { blobs: false }));
+  return {
+    id: image.id,
+    tags: tagsOf(context.store.db, image.id).map(shortName),
+    digest: blob.digest,
+    created: timeText(image.createdMs),
+    images,
+  };
 }
 
 /** All of an image's facts. Hashes layers that weren't asked for before; stores none. */

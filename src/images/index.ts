@@ -1,7 +1,15 @@
 /** Images: their records, layers, outputs, and what is imported. */
 export type { ImageContext } from './context.ts';
-export { type HistoryFact, type ImageFacts, imageHistory, inspectImage } from './describe.ts';
+export {
+  type HistoryFact,
+  type ImageFacts,
+  type IndexFacts,
+  imageHistory,
+  inspectAny,
+  inspectImage,
+} from './describe.ts';
 export { type AspectName, type Difference, diffImages } from './difference.ts';
+export { type Composed, compose, imageFor, topOf } from './indexes.ts';
 export { type Layer, layersOf, type SnapshotLayer } from './layers.ts';
 export { type ComposedImage, composeImage } from './manifest.ts';
 export { type OutputOptions, type OutputRequest, type OutputResult, writeOutput } from './outputs/index.ts';
@@ -15,6 +23,7 @@ export {
   removeImage,
   requireImage,
   saveImage,
+  saveIndex,
   type TaggedImage,
   tagImage,
   tagsOf,
@@ -29,4 +38,4 @@ export {
   type ResolvedSource,
   resolveSource,
 } from './sources/index.ts';
-export { hostPlatform } from './sources/platform.ts';
+export { hostPlatform, isPlatform, platformText } from './sources/platform.ts';

@@ -29,7 +29,10 @@ export interface Image extends NewImage {
   /** 64 hex digits. */
   id: string;
   createdMs: number;
+  /** Digest of its OCI manifest or index, once that was made. */
   manifest?: Digest;
+  /** Of an index: its images, one a platform. The rest of the record is that of the one that stands for all. */
+  members?: readonly Image[];
 }
 
 export interface TaggedImage extends Image {
@@ -103,7 +106,42 @@ function toImage(row: ImageRow): Image {
 
 export function imageById(db: Database, id: string): Image | undefined {
   const row = db.prepare('SELECT * FROM images WHERE id = ?').get(id) as ImageRow | undefined;
-  return row && toImage(row);
+  return row && readImage(db, row);
+}
+
+function readImage(db: Database, row: ImageRow): Image {
+  const members = db
+    .prepare(
+      'SELECT i.* FROM images i JOIN members m ON m.image = i.id WHERE m."index" = ? ORDER BY m.position',
+    )
+    .all(row.id) as unknown as ImageRow[];
+  return { ...toImage(row), ...(members.length > 0 && { members: members.map(toImage) }) };
+}
+
+/**
+ * Files images of several platforms as one, an index, which gets the `tags`. Where a single image is needed,
+ * `standsFor` (one of them) is it.
+ */
+export function saveIndex(
+  db: Database,
+  members: readonly Image[],
+  standsFor: Image,
+  tags: readonly string[] = [],
+): Image {
+  const id = hexOf(sha256(canonicalJson({ index: members.map((image) => image.id) })));
+  const names = tags.map(normaliseTag);
+  return transaction(db, () => {
+    const { changes } = db
+      .prepare(
+        `INSERT OR IGNORE INTO images (id, snapshot, root, config, platform, history, created_ms)
+         SELECT ?, snapshot, root, config, platform, history, ? FROM images WHERE id = ?`,
+      )
+      .run(id, Math.max(...members.map(({ createdMs }) => createdMs)), standsFor.id);
+    const add = db.prepare('INSERT INTO members ("index", position, image) VALUES (?, ?, ?)');
+    if (changes > 0) for (const [position, member] of members.entries()) add.run(id, position, member.id);
+    for (const name of names) putTag(db, name, id);
+    return imageById(db, id) as Image;
+  });
 }
 
 /** Normalised tags of an image, sorted. */
@@ -128,7 +166,7 @@ export function findImage(db: Database, name: string): Image | undefined {
       hint: `Write more of it: ${rows.map((row) => row.id.slice(0, 16)).join(', ')}`,
     });
   }
-  return rows[0] && toImage(rows[0]);
+  return rows[0] && readImage(db, rows[0]);
 }
 
 function findByTag(db: Database, name: string): Image | undefined {
@@ -144,7 +182,7 @@ function findByTag(db: Database, name: string): Image | undefined {
   const row = db
     .prepare('SELECT i.* FROM images i JOIN tags t ON t.image = i.id WHERE t.name = ?')
     .get(tag) as ImageRow | undefined;
-  return row && toImage(row);
+  return row && readImage(db, row);
 }
 
 /** As `findImage`; throws `unknown-image` with the tags there are. */
@@ -166,7 +204,7 @@ export function requireImage(db: Database, name: string): Image {
 /** All images, the newest first; those without a tag only when `all`. */
 export function listImages(db: Database, all = false): TaggedImage[] {
   const rows = db.prepare('SELECT * FROM images ORDER BY created_ms DESC, id').all() as unknown as ImageRow[];
-  const tagged = rows.map((row) => ({ ...toImage(row), tags: tagsOf(db, row.id) }));
+  const tagged = rows.map((row) => ({ ...readImage(db, row), tags: tagsOf(db, row.id) }));
   return all ? tagged : tagged.filter((image) => image.tags.length > 0);
 }
 
@@ -201,7 +239,29 @@ export function removeImage(
     const untagged = byTag ? [normaliseTag(name)] : tags;
     for (const tag of untagged) db.prepare('DELETE FROM tags WHERE name = ?').run(tag);
     if (tags.length > untagged.length) return { untagged };
+    if (byTag && indexesWith(db, image.id).length > 0) return { untagged };
+    checkFree(db, image);
     db.prepare('DELETE FROM images WHERE id = ?').run(image.id);
+    for (const { id } of image.members ?? [])
+      if (isUnused(db, id)) db.prepare('DELETE FROM images WHERE id = ?').run(id);
     return { untagged, deleted: image.id };
   });
+}
+
+function checkFree(db: Database, { id }: Image): void {
+  const index = indexesWith(db, id)[0];
+  if (index === undefined) return;
+  const name = tagsOf(db, index).map(shortName)[0] ?? index.slice(0, 12);
+  throw wrongUse('image-in-use', `The image ${id.slice(0, 12)} is one of the platforms of ${name}.`, {
+    hint: `Remove that one: cambium image rm ${name}`,
+  });
+}
+
+function isUnused(db: Database, id: string): boolean {
+  return tagsOf(db, id).length === 0 && indexesWith(db, id).length === 0;
+}
+
+function indexesWith(db: Database, id: string): string[] {
+  const rows = db.prepare('SELECT "index" AS id FROM members WHERE image = ?').all(id) as { id: string }[];
+  return rows.map((row) => row.id);
 }

@@ -58,6 +58,11 @@ export function mountTmpfs(at: string, options = 'mode=755'): void {
   checked(mount('cambium', at, 'tmpfs', 0, options), 'mount', at);
 }
 
+/** The file system in which the kernel is told of interpreters of program formats. */
+export function mountBinfmt(at: string): void {
+  checked(mount('cambium', at, 'binfmt_misc', 0, null), 'mount', at);
+}
+
 /** Detaches the mount at `at` now, even when it is busy. Nothing mounted there is not an error. */
 export function unmount(at: string): void {
   if (umount2(at, MNT_DETACH) < 0) {

@@ -21,6 +21,14 @@ export interface Plan {
   /** The step whose snapshot is the image. */
   result: StepId;
   image: ImageSpec;
+  /** The same for further platforms: what is made of the plan is then an index, with an image for each. */
+  others?: readonly PlanResult[];
+}
+
+/** A step whose snapshot becomes an image. */
+export interface PlanResult {
+  result: StepId;
+  image: ImageSpec;
 }
 
 export interface ImageSpec {
@@ -106,10 +114,10 @@ export interface SourceOp {
 export type Source = LocalSource | RemoteSource;
 
 export type LocalSource =
-  /** An image of this store. */
-  | { type: 'image'; reference: string }
+  /** An image of this store; `platform` chooses among those of an index, which is else this machine's. */
+  | { type: 'image'; reference: string; platform?: Platform }
   /** A folder in OCI image layout; `reference` is a tag or a digest. */
-  | { type: 'oci-layout'; path: string; reference?: string }
+  | { type: 'oci-layout'; path: string; reference?: string; platform?: Platform }
   /** A tar of a root filesystem, plain, gzip or zstd. */
   | { type: 'tarball'; path: string }
   /** A host folder that becomes the root filesystem. */

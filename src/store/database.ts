@@ -150,6 +150,16 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX build_steps_key ON build_steps(key);
   `,
+  `
+  -- Images of an index, one a platform. The index has a row in 'images' too: that of the member that stands for it.
+  CREATE TABLE members (
+    "index" TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    image TEXT NOT NULL REFERENCES images(id),
+    PRIMARY KEY ("index", position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX members_image ON members(image);
+  `,
 ];
 
 /** Opens (and makes or migrates) the database at `path`. */

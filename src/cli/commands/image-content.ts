@@ -101,10 +101,10 @@ async function withSnapshots(
 
 async function inspect(store: Store, names: readonly string[]): Promise<void> {
   const images = names.map((name) => requireImage(store.db, name));
-  const { inspectImage } = await import('../../images/index.ts');
+  const { inspectAny } = await import('../../images/index.ts');
   await withSnapshots(store, async (context) => {
     const facts = [];
-    for (const image of images) facts.push(await inspectImage(context, image));
+    for (const image of images) facts.push(await inspectAny(context, image));
     print(`${JSON.stringify(facts, undefined, 2)}\n`);
   });
 }

@@ -1,7 +1,7 @@
 /** `cambium image …`: the images of the store. What opens snapshots is in `image-content.ts`. */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { listImages, removeImage, shortName, tagImage } from '../../images/index.ts';
+import { listImages, platformText, removeImage, shortName, tagImage } from '../../images/index.ts';
 import type { Store } from '../../store/store.ts';
 import { storeOption } from '../build-flags.ts';
 import { addExamples } from '../help.ts';
@@ -57,10 +57,16 @@ function defineList(): Command {
 }
 
 /** One row for each name of the image. */
-function imageRows({ id, tags, platform, createdMs }: ReturnType<typeof listImages>[number]): string[][] {
+function imageRows({
+  id,
+  tags,
+  platform,
+  createdMs,
+  members,
+}: ReturnType<typeof listImages>[number]): string[][] {
   const rest = [
     id.slice(0, 12),
-    `${platform.os}/${platform.architecture}`,
+    (members ?? [{ platform }]).map((one) => platformText(one.platform)).join(','),
     formatAge(Date.now() - createdMs),
   ];
   return (tags.length > 0 ? tags.map(shortName) : ['-']).map((name) => [name, ...rest]);

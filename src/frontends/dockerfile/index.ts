@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { hostPlatform } from '../../images/index.ts';
 import { errnoOf, explainSystemError, UserError, wrongUse } from '../../kit/errors.ts';
-import type { Plan } from '../../plan/index.ts';
+import type { Plan, Platform } from '../../plan/index.ts';
 import type { PlanRequest } from '../request.ts';
 import { didYouMean } from '../suggest.ts';
 import type { CheckResult } from './calls.ts';
@@ -27,10 +27,22 @@ type DockerfileRequest = PlanRequest & { dockerfile: DockerfileOptions };
 export async function loadDockerfile(request: DockerfileRequest): Promise<Plan> {
   const { dockerfile, checker } = await openDockerfile(request);
   try {
-    const plan = await makePlan(request, dockerfile, checker);
+    const [platform, ...others] = request.dockerfile.platforms ?? [];
+    const plan = await makePlan(request, dockerfile, { checker, platform });
     const failure = checker.failure();
     if (failure !== undefined) throw failure;
-    return plan;
+    if (platform === undefined || others.length === 0) return plan;
+    const plans = [{ platform, plan }];
+    for (const each of others) {
+      // What is doubtful in the file is told once.
+      const quiet = createChecker(everyRule);
+      plans.push({
+        platform: each,
+        plan: await makePlan(request, dockerfile, { checker: quiet, platform: each }),
+      });
+    }
+    const { mergePlans } = await import('./plan/merge.ts');
+    return mergePlans(plans);
   } finally {
     for (const { rule, message, location } of checker.warnings())
       request.onWarning?.({ code: rule, message, location });
@@ -55,7 +67,8 @@ export async function planEveryStage(request: DockerfileRequest): Promise<CheckR
   try {
     const { dockerfile, checker } = await openDockerfile(request);
     try {
-      await makePlan(request, dockerfile, checker, request.target === undefined);
+      const [platform] = request.dockerfile.platforms ?? [];
+      await makePlan(request, dockerfile, { checker, platform, all: request.target === undefined });
       return { warnings: checker.warnings(), error: undefined };
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
@@ -98,12 +111,12 @@ export async function contentOf({
 async function makePlan(
   request: DockerfileRequest,
   dockerfile: Dockerfile,
-  checker: Checker,
-  all = false,
+  how: { checker: Checker; platform: Platform | undefined; all?: boolean },
 ): Promise<Plan> {
   const { dockerfile: options, noCache, noCacheFilter = [] } = request;
+  const { checker, platform: asked } = how;
   const native = hostPlatform();
-  const target = options.platform ?? native;
+  const target = asked ?? native;
   const targetName = request.target ?? dockerfile.stages.at(-1)?.name ?? '';
   const predefined = platformArguments(native, target, targetName, options.buildArgs);
   checkDockerfile(checker, dockerfile, { predefined, buildArgs: options.buildArgs, native });
@@ -118,6 +131,7 @@ async function makePlan(
     checker,
     global: globalArguments(dockerfile, predefined, options.buildArgs),
     native,
+    asked,
     target,
     ignore: context.type === 'folder' ? ignoreFile(context.path, request.path) : [],
     stage(index) {
@@ -128,11 +142,11 @@ async function makePlan(
       return planned;
     },
   };
-  if (all) for (const { index } of dockerfile.stages) await planner.stage(index);
+  if (how.all) for (const { index } of dockerfile.stages) await planner.stage(index);
   const state = await planner.stage(targetIndex(dockerfile, request.target));
   const result = rootOf(planner, state);
   const { config, history } = state;
-  const platform = options.platform ?? state.platform;
+  const platform = asked ?? state.platform;
   return { version: 1, steps: planner.list.steps, result, image: { root: '/', config, platform, history } };
 }
 

@@ -12,8 +12,8 @@ export interface DockerfileOptions {
   contexts: Readonly<Record<string, string>>;
   /** Where relative paths of `contexts` start. */
   cwd: string;
-  /** `--platform`. */
-  platform?: Platform;
+  /** `--platform`: several give an index. */
+  platforms?: readonly Platform[];
   /** `--network`, for steps that say nothing of it. */
   network?: Network;
   /** `--allow`: `network.host`, `security.insecure`. */

@@ -6,9 +6,10 @@ import type { Digest } from '../../kit/digest.ts';
 import { wrongUse } from '../../kit/errors.ts';
 import type { EventSink } from '../../plan/index.ts';
 import { abortOf, type ImageContext, withRunFolder } from '../context.ts';
-import { composeImage } from '../manifest.ts';
+import { compose, topOf } from '../indexes.ts';
 import { type Image, tagsOf } from '../records.ts';
 import { normaliseTag } from '../references.ts';
+import { platformText } from '../sources/platform.ts';
 import { streamArchive, writeArchive } from './archive.ts';
 import { writeLayout } from './layout.ts';
 import { loadIntoDocker } from './load.ts';
@@ -69,6 +70,7 @@ async function write(
   request: OutputRequest,
   options: WriteOptions,
 ): Promise<OutputResult> {
+  if (image.members !== undefined && request.type !== 'oci') throw onlyOnePlatform(request, image.members);
   switch (request.type) {
     case 'local':
       return { bytes: await writeRootfsFolder(context, image, withoutSlash(destOf(request))) };
@@ -84,6 +86,15 @@ async function write(
   }
 }
 
+function onlyOnePlatform({ type }: OutputRequest, members: readonly Image[]) {
+  const known = members.map(({ id, platform }) => `${platformText(platform)} is ${id.slice(0, 12)}`);
+  return wrongUse(
+    'several-platforms',
+    `An output of the type ${type} holds one platform, and the image has ${members.length}.`,
+    { hint: `Write it with type=oci, or export one of its images: ${known.join(', ')}.` },
+  );
+}
+
 async function writeImage(
   context: ImageContext,
   image: Image,
@@ -93,12 +104,12 @@ async function writeImage(
   const given = request.names?.length ? request.names : options.tags;
   const tags = given?.map(normaliseTag) ?? tagsOf(context.store.db, image.id);
   const clamp = options.clampSeconds === undefined ? {} : { clampSeconds: options.clampSeconds };
-  const composed = await composeImage(context, image, {
+  const composed = await compose(context, image, {
     ...clamp,
     blobs: true,
     onProgress: options.onProgress,
   });
-  const digest = composed.manifest.digest;
+  const { digest } = topOf(composed).blob;
   if (request.type === 'oci' && !(request.tar ?? !destOf(request).endsWith('/'))) {
     return { digest, bytes: await writeLayout(context.store, composed, tags, withoutSlash(destOf(request))) };
   }

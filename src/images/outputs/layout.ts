@@ -9,7 +9,7 @@ import { wrongUse } from '../../kit/errors.ts';
 import { copyFileContent } from '../../kit/tar/copy-entry.ts';
 import { newId } from '../../store/runs.ts';
 import type { Store } from '../../store/store.ts';
-import type { ComposedImage } from '../manifest.ts';
+import type { Composed } from '../indexes.ts';
 import {
   blobParts,
   type IndexEntry,
@@ -24,12 +24,12 @@ import { makeFolder, stateOf } from './replace.ts';
 /** Writes the layout and returns the bytes that were written for it. */
 export async function writeLayout(
   store: Store,
-  image: ComposedImage,
+  composed: Composed,
   tags: readonly string[],
   dest: string,
 ): Promise<number> {
-  const entries = indexEntries(image, tags);
-  const parts = blobParts(store, image);
+  const entries = indexEntries(composed, tags);
+  const parts = blobParts(store, composed);
   switch (stateOf(dest)) {
     case 'absent':
     case 'empty':

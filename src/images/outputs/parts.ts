@@ -2,6 +2,7 @@
 import { canonicalJson, type Digest, hexOf } from '../../kit/digest.ts';
 import type { Store } from '../../store/store.ts';
 import { blobPath } from '../blobs.ts';
+import { type Composed, topOf } from '../indexes.ts';
 import { type ComposedImage, descriptor, mediaTypes } from '../manifest.ts';
 import { parseReference } from '../references.ts';
 
@@ -25,19 +26,22 @@ export function blobName(digest: Digest): string {
   return `blobs/sha256/${hexOf(digest)}`;
 }
 
-/** Configuration, manifest and layers. */
-export function blobParts(store: Store, image: ComposedImage): Part[] {
-  const layers = new Map(image.layers.map(({ diffId, size }) => [diffId, size]));
+/** Configurations, manifests, the index where there is one, and layers: each once. */
+export function blobParts(store: Store, composed: Composed): Part[] {
+  const images = 'index' in composed ? composed.images : [composed];
+  const small = images.flatMap(({ config, manifest }) => [config, manifest]);
+  if ('index' in composed) small.push(composed.index);
+  const layers = new Map(images.flatMap((image) => image.layers.map(({ diffId, size }) => [diffId, size])));
   return [
-    { name: blobName(image.config.digest), bytes: image.config.bytes },
-    { name: blobName(image.manifest.digest), bytes: image.manifest.bytes },
+    ...new Map(small.map(({ digest, bytes }) => [digest, { name: blobName(digest), bytes }])).values(),
     ...[...layers].map(([diffId, size]) => ({ name: blobName(diffId), path: blobPath(store, diffId), size })),
   ];
 }
 
 /** Entries for the image under its `tags` (normalised); without any it is called `latest`. */
-export function indexEntries(image: ComposedImage, tags: readonly string[]): IndexEntry[] {
-  const plain = descriptor(mediaTypes.manifest, image.manifest);
+export function indexEntries(composed: Composed, tags: readonly string[]): IndexEntry[] {
+  const { mediaType, blob } = topOf(composed);
+  const plain = descriptor(mediaType, blob);
   if (tags.length === 0) return [{ ...plain, annotations: { [tagAnnotation]: 'latest' } }];
   return tags.map((name) => ({
     ...plain,
@@ -66,14 +70,16 @@ export function dockerManifest(image: ComposedImage, tags: readonly string[]): B
 /** All members of an image's archive, small ones first: a reader of a stream knows early what comes. */
 export function archiveParts(
   store: Store,
-  image: ComposedImage,
+  composed: Composed,
   tags: readonly string[],
   docker: boolean,
 ): Part[] {
   return [
     { name: 'oci-layout', bytes: layoutFile },
-    { name: 'index.json', bytes: indexFile(indexEntries(image, tags)) },
-    ...(docker ? [{ name: 'manifest.json', bytes: dockerManifest(image, tags) }] : []),
-    ...blobParts(store, image),
+    { name: 'index.json', bytes: indexFile(indexEntries(composed, tags)) },
+    ...(docker && !('index' in composed)
+      ? [{ name: 'manifest.json', bytes: dockerManifest(composed, tags) }]
+      : []),
+    ...blobParts(store, composed),
   ];
 }

@@ -8,7 +8,7 @@ import type { ImageConfig, Platform } from '../../plan/index.ts';
 import { mediaTypes } from '../manifest.ts';
 import { shortName } from '../references.ts';
 import type { ImageFile, ImageFiles } from './image-files.ts';
-import { archOfHost } from './platform.ts';
+import { archOfHost, hostPlatform, isPlatform, platformText } from './platform.ts';
 
 /** A layer as it lies in the archive. */
 export interface LayerBlob {
@@ -44,7 +44,7 @@ interface Descriptor {
   digest: string;
   size: number;
   annotations?: Record<string, string>;
-  platform?: { os?: string; architecture?: string };
+  platform?: Partial<Platform>;
 }
 
 interface ConfigFile {
@@ -62,10 +62,17 @@ const indexTypes: readonly string[] = [
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ];
 
-/** Reads the image that `reference` (a tag or a digest) names in an OCI layout; without one the layout must have one. */
-export function describeLayout(files: ImageFiles, reference?: string): DescribedImage {
+/**
+ * Reads the image that `reference` (a tag or a digest) names in an OCI layout; without one the layout must have one.
+ * Of several platforms, `platform` is taken.
+ */
+export function describeLayout(
+  files: ImageFiles,
+  reference?: string,
+  platform = hostPlatform(),
+): DescribedImage {
   const index = json<{ manifests?: Descriptor[] }>(required(files, 'index.json'), files.place);
-  const { names, descriptor } = choose(files, index.manifests ?? [], reference);
+  const { names, descriptor } = choose(files, index.manifests ?? [], { reference, platform });
   const manifest = json<{ config?: Descriptor; layers?: Descriptor[] }>(
     checkedBlob(files, descriptor),
     files.place,
@@ -90,7 +97,7 @@ export function describeLayout(files: ImageFiles, reference?: string): Described
 function choose(
   files: ImageFiles,
   manifests: Descriptor[],
-  reference: string | undefined,
+  { reference, platform: asked }: { reference: string | undefined; platform: Platform },
   depth = 0,
 ): { descriptor: Descriptor; names: string[] } {
   const annotated = (entry: Descriptor) =>
@@ -108,14 +115,14 @@ function choose(
   const digests = new Set(matches.map(({ digest }) => digest));
   const native =
     digests.size > 1
-      ? matches.filter(({ platform }) => platform?.os === 'linux' && platform.architecture === archOfHost())
+      ? matches.filter(({ platform }) => platform?.architecture !== undefined && isPlatform(platform, asked))
       : matches;
   const descriptor = native[0];
   if (descriptor === undefined || new Set(native.map(({ digest }) => digest)).size > 1) {
     const tags = manifests.map(annotated).filter((name) => name !== undefined);
     throw wrongUse(
       'unknown-image',
-      `${files.place} has ${matches.length === 0 ? 'no image' : 'several images'}${reference === undefined ? '' : ` \`${reference}\``}${matches.length === 0 ? '' : ', none of them for this machine'}.`,
+      `${files.place} has ${matches.length === 0 ? 'no image' : 'several images'}${reference === undefined ? '' : ` \`${reference}\``}${matches.length === 0 ? '' : `, none of them for ${platformText(asked)}`}.`,
       {
         hint:
           tags.length > 0
@@ -129,7 +136,10 @@ function choose(
   if (depth > 4) throw broken(files.place, 'its indexes are nested too deep');
   const inner = json<{ manifests?: Descriptor[] }>(checkedBlob(files, descriptor), files.place);
   const names = native.map(annotated).filter((name) => name !== undefined);
-  return { ...choose(files, inner.manifests ?? [], undefined, depth + 1), names };
+  return {
+    ...choose(files, inner.manifests ?? [], { reference: undefined, platform: asked }, depth + 1),
+    names,
+  };
 }
 
 /** Reads the image of a `docker save` archive; `reference` is one of its names. */

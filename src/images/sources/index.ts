@@ -5,6 +5,7 @@ import type { ImageConfig, LocalSource, Platform, SnapshotId, StepKey } from '..
 import { fileKey } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
 import type { ImageContext } from '../context.ts';
+import { imageFor } from '../indexes.ts';
 import { layersOf } from '../layers.ts';
 import type { SnapshotWriter } from '../ports.ts';
 import { type Image, requireImage, saveImage } from '../records.ts';
@@ -31,11 +32,17 @@ export async function identifySource(
   return { content: (await resolveSource(store, source)).identity };
 }
 
+/** The image that a source names: of an index, that of the platform. */
+function imageOf(store: Store, { reference, platform }: LocalSource & { type: 'image' }): Image {
+  const image = requireImage(store.db, reference);
+  return platform === undefined ? image : imageFor(image, platform);
+}
+
 /** Finds out what a source is, without unpacking it. */
 export async function resolveSource(store: Store, source: LocalSource): Promise<ResolvedSource> {
   switch (source.type) {
     case 'image': {
-      const image = requireImage(store.db, source.reference);
+      const image = imageOf(store, source);
       // Its snapshot is never changed nor named again: no layer has to be hashed for this.
       const identity = sha256(canonicalJson({ snapshot: image.snapshot, root: image.root }));
       return { identity, config: image.config, platform: image.platform };
@@ -43,7 +50,7 @@ export async function resolveSource(store: Store, source: LocalSource): Promise<
     case 'oci-layout': {
       const opened = openLayout(source.path);
       using _files = opened.files;
-      const { identity, config, platform } = opened.describe(source.reference);
+      const { identity, config, platform } = opened.describe(source.reference, source.platform);
       return { identity, config, platform };
     }
     case 'tarball':
@@ -69,11 +76,11 @@ async function treeOf(importing: Importing, source: LocalSource): Promise<Import
   const { context } = importing;
   switch (source.type) {
     case 'image':
-      return importStored(importing, requireImage(context.store.db, source.reference));
+      return importStored(importing, imageOf(context.store, source));
     case 'oci-layout': {
       const opened = openLayout(source.path);
       using files = opened.files;
-      return await importLayers(importing, opened.describe(source.reference), files.place);
+      return await importLayers(importing, opened.describe(source.reference, source.platform), files.place);
     }
     case 'tarball':
       return importTarball(importing, source.path, await fileDigest(context.store, source.path));

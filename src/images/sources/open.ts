@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { errnoOf, explainSystemError, wrongUse } from '../../kit/errors.ts';
 import { compressionOf, decompress } from '../../kit/tar/decompress.ts';
 import { brokenIn } from '../../kit/tar/format.ts';
+import type { Platform } from '../../plan/index.ts';
 import { newId } from '../../store/runs.ts';
 import { type ImageContext, withRunFolder } from '../context.ts';
 import { type DescribedImage, describeDockerArchive, describeLayout } from './described.ts';
@@ -21,7 +22,11 @@ import { archiveFiles, folderFiles, type ImageFiles } from './image-files.ts';
 import { freeBytes } from './layer-blobs.ts';
 
 export type Opened =
-  | { kind: 'image'; files: ImageFiles; describe: (reference?: string) => DescribedImage }
+  | {
+      kind: 'image';
+      files: ImageFiles;
+      describe: (reference?: string, platform?: Platform) => DescribedImage;
+    }
   /** A root filesystem. */
   | { kind: 'tarball'; path: string }
   | { kind: 'folder'; path: string };
@@ -32,7 +37,11 @@ export function openLayout(path: string): Opened & { kind: 'image' } {
     throw wrongUse('missing-source', `${path} is not a folder in OCI image layout: it has no index.json.`);
   }
   const files = folderFiles(path);
-  return { kind: 'image', files, describe: (reference) => describeLayout(files, reference) };
+  return {
+    kind: 'image',
+    files,
+    describe: (reference, platform) => describeLayout(files, reference, platform),
+  };
 }
 
 /** Looks at what lies at `path`. Of compressed archives an uncompressed copy is made in the run's folder. */
@@ -45,7 +54,11 @@ export async function openAny(context: ImageContext, path: string): Promise<Open
       : { kind: 'folder', path };
   const files = await openArchive(context, path);
   if (files.find('index.json') && files.find('oci-layout')) {
-    return { kind: 'image', files, describe: (reference) => describeLayout(files, reference) };
+    return {
+      kind: 'image',
+      files,
+      describe: (reference, platform) => describeLayout(files, reference, platform),
+    };
   }
   if (files.find('manifest.json'))
     return { kind: 'image', files, describe: (reference) => describeDockerArchive(files, reference) };

@@ -1,4 +1,4 @@
-/** Names of processor architectures, as OCI has them. */
+/** Platforms of images, in the words of OCI. */
 import { arch } from 'node:process';
 import type { Platform } from '../../plan/index.ts';
 
@@ -11,4 +11,23 @@ export function archOfHost(): string {
 
 export function hostPlatform(): Platform {
   return { os: 'linux', architecture: archOfHost() };
+}
+
+/** Variants that are meant where none is named. */
+const usualVariants: Partial<Record<string, string>> = { arm: 'v7', arm64: 'v8' };
+
+/** Whether an image of the platform `there` is what is asked for. */
+export function isPlatform(there: Partial<Platform>, asked: Platform): boolean {
+  const variantOf = ({ architecture = '', variant }: Partial<Platform>) =>
+    variant || usualVariants[architecture];
+  return (
+    (there.os ?? 'linux') === asked.os &&
+    there.architecture === asked.architecture &&
+    variantOf(there) === variantOf(asked)
+  );
+}
+
+/** `linux/arm64`, `linux/arm/v6`. */
+export function platformText({ os, architecture, variant }: Platform): string {
+  return [os, architecture, ...(variant ? [variant] : [])].join('/');
 }

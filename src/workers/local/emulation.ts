@@ -1,23 +1,19 @@
-/** Programs of other processor architectures: run by the kernel through an emulator that the machine has registered. */
-import { readdirSync, readFileSync } from 'node:fs';
+/**
+ * Programs of other processor architectures: the kernel runs them through an emulator (qemu-user) that is registered with
+ * it. Where the machine has registered none but has the program, a build registers it itself for as long as it lasts.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { arch } from 'node:process';
-import { outside } from '../../kit/errors.ts';
+import { errnoOf, outside } from '../../kit/errors.ts';
+import { mountBinfmt } from '../../kit/mounts.ts';
 import type { Platform } from '../../plan/index.ts';
+import { elfHeader, type Machine, machines, needsNoLoader } from './elf.ts';
+import { findProgram } from './runtimes/programs.ts';
 
-const folder = '/proc/sys/fs/binfmt_misc';
-
-/** What qemu calls an architecture of OCI, and ELF's number for it. */
-const machines: Partial<Record<string, { qemu: string; elf: number }>> = {
-  amd64: { qemu: 'x86_64', elf: 0x3e },
-  '386': { qemu: 'i386', elf: 0x03 },
-  arm64: { qemu: 'aarch64', elf: 0xb7 },
-  arm: { qemu: 'arm', elf: 0x28 },
-  riscv64: { qemu: 'riscv64', elf: 0xf3 },
-  ppc64le: { qemu: 'ppc64le', elf: 0x15 },
-  s390x: { qemu: 's390x', elf: 0x16 },
-  mips64le: { qemu: 'mips64el', elf: 0x08 },
-  loong64: { qemu: 'loongarch64', elf: 0x102 },
-};
+/** Where a machine has it, as a rule. */
+const usualFolder = '/proc/sys/fs/binfmt_misc';
+const ownPrefix = 'cambium-';
 
 /** Architectures that this machine's processor runs by itself. */
 const native: Partial<Record<string, readonly string[]>> = {
@@ -28,24 +24,92 @@ const native: Partial<Record<string, readonly string[]>> = {
   ppc64: ['ppc64le'],
 };
 
-/** Throws `no-emulator` when commands for `platform` can't run here. */
-export function checkRunnable(platform: Platform): void {
-  const { architecture } = platform;
+/**
+ * Makes commands for `platform` run; throws `no-emulator` when they can't. `runDir` is the run's folder: what is registered
+ * goes with what is mounted there. Needs the process's own mount namespace.
+ */
+export function prepareEmulation({ os, architecture }: Platform, runDir: string): void {
   if ((native[arch] ?? [arch]).includes(architecture)) return;
   const machine = machines[architecture];
-  if (machine !== undefined && isRegistered(machine.elf)) return;
-  const qemu = machine?.qemu ?? architecture;
-  throw outside(
-    'no-emulator',
-    `Commands for ${platform.os}/${architecture} can't run on this machine: no emulator is registered for them.`,
-    {
-      hint: `Install qemu-user-static and binfmt-support (Debian: \`apt-get install qemu-user-static binfmt-support\`): the kernel needs an entry qemu-${qemu} with the flag F in ${folder}.`,
-    },
-  );
+  if (machine !== undefined && isRegistered(usualFolder, machine)) return;
+  const fail = (why: string, hint: string, cause?: unknown) =>
+    outside('no-emulator', `Commands for ${os}/${architecture} can't run on this machine: ${why}.`, {
+      hint,
+      cause,
+    });
+  const program = machine && staticEmulator(machine);
+  if (machine === undefined || program === undefined) {
+    throw fail(
+      `it has no program qemu-${machine?.qemu ?? architecture}-static`,
+      'Install it (Debian: apt-get install qemu-user-static).',
+    );
+  }
+  const folder = ownFolder(runDir);
+  try {
+    if (!existsSync(folder)) {
+      mkdirSync(folder);
+      mountBinfmt(folder);
+    }
+    if (isRegistered(folder, machine)) return;
+    register(folder, machine, program);
+  } catch (error) {
+    throw fail(
+      `the kernel did not take ${program} as their emulator (${errnoOf(error) ?? (error as Error).message})`,
+      'Install binfmt-support, which registers it, and look at `update-binfmts --display`.',
+      error,
+    );
+  }
+}
+
+/** Takes away what this process registered with the kernel. */
+export function endEmulation(runDir: string): void {
+  const folder = ownFolder(runDir);
+  if (existsSync(folder)) removeEntries(folder, (pid) => pid === process.pid);
+}
+
+function ownFolder(runDir: string): string {
+  return join(runDir, 'binfmt');
+}
+
+/** An emulator that runs in any root: one that needs no loader and no libraries. */
+function staticEmulator({ qemu }: Machine): string | undefined {
+  return [`qemu-${qemu}-static`, `qemu-${qemu}`]
+    .map(findProgram)
+    .find((path) => path !== undefined && needsNoLoader(path));
+}
+
+/**
+ * The kernel forgets entries with the last mount of this file system. Where the machine has it mounted too, they would
+ * stay after a build that was killed: the next one removes them.
+ */
+function register(folder: string, { qemu, ...elf }: Machine, program: string): void {
+  removeEntries(folder, (pid) => !existsSync(`/proc/${pid}`));
+  const { magic, mask } = elfHeader(elf);
+  const escaped = (bytes: Buffer) =>
+    [...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+  // P: the program is told its own first argument. F: the emulator is opened now, and so works in any root.
+  // C: rights of set-user-ID programs are those of the program.
+  const entry = [
+    `${ownPrefix}${process.pid}-${qemu}`,
+    'M',
+    '',
+    escaped(magic),
+    escaped(mask),
+    program,
+    'PFC',
+  ];
+  writeFileSync(join(folder, 'register'), `:${entry.join(':')}`);
+}
+
+function removeEntries(folder: string, isOver: (pid: number) => boolean): void {
+  for (const name of readdirSync(folder)) {
+    const pid = new RegExp(`^${ownPrefix}(\\d+)-`).exec(name)?.[1];
+    if (pid !== undefined && isOver(Number(pid))) writeFileSync(join(folder, name), '-1');
+  }
 }
 
 /** An enabled entry for ELF files of a machine, whose interpreter the kernel keeps open: so that it works in any root. */
-function isRegistered(elf: number): boolean {
+function isRegistered(folder: string, { elf }: Machine): boolean {
   let names: string[];
   try {
     names = readdirSync(folder);

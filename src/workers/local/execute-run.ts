@@ -6,7 +6,7 @@ import type { RunOp, SnapshotId, StepId } from '../../plan/index.ts';
 import { newId } from '../../store/runs.ts';
 import type { StepOutcome, StepTask } from '../worker.ts';
 import { mountHostBuilder } from './builder-root.ts';
-import { checkRunnable } from './emulation.ts';
+import { prepareEmulation } from './emulation.ts';
 import { inTree } from './in-tree.ts';
 import { withMounts } from './run-mounts.ts';
 import type { RunPlace } from './run-place.ts';
@@ -59,7 +59,7 @@ export async function runIn(
   mkdirSync(dir);
   try {
     const rootfs = prepareRoot(place, op, workspace, dir, task.snapshotOf);
-    if (op.platform) checkRunnable(op.platform);
+    if (op.platform) prepareEmulation(op.platform, place.runDir);
     // What a build file's base says of its working folder need not be there.
     if (op.makesCwd) prepareMountpoints(rootfs, [{ path: op.cwd, kind: 'folder' }]);
     const timeoutMs = op.timeoutMs ?? task.timeoutMs;

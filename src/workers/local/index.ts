@@ -8,6 +8,7 @@ import type { Store } from '../../store/store.ts';
 import type { Worker } from '../worker.ts';
 import { type Contents, openContents } from './copy/content.ts';
 import { executeCopy } from './copy/execute.ts';
+import { endEmulation } from './emulation.ts';
 import { executeRun } from './execute-run.ts';
 import { executeSource, folderCopy, isRemote } from './execute-source.ts';
 import { hostIdentity as identifyHost } from './host-identity.ts';
@@ -107,6 +108,7 @@ export function createLocalWorker(
     },
     close() {
       if (opened === undefined) return;
+      endEmulation(opened.run.dir);
       unmountBelow(opened.run.dir);
       opened.run[Symbol.dispose]();
       opened = undefined;

@@ -86,6 +86,14 @@ function dropSnapshot(store: Store, id: SnapshotId): void {
     db.exec('PRAGMA defer_foreign_keys = ON');
     for (const { id: each } of above) {
       db.prepare('DELETE FROM tags WHERE image IN (SELECT id FROM images WHERE snapshot = ?)').run(each);
+      db.prepare(
+        `DELETE FROM tags WHERE image IN
+           (SELECT m."index" FROM members m JOIN images i ON i.id = m.image WHERE i.snapshot = ?)`,
+      ).run(each);
+      db.prepare(
+        `DELETE FROM images WHERE id IN
+           (SELECT m."index" FROM members m JOIN images i ON i.id = m.image WHERE i.snapshot = ?)`,
+      ).run(each);
       db.prepare('DELETE FROM images WHERE snapshot = ?').run(each);
       db.prepare('DELETE FROM snapshots WHERE id = ?').run(each);
     }

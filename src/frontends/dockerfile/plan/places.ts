@@ -6,6 +6,7 @@ import { parseIgnoreFile } from '../../../kit/ignore.ts';
 import type { CopySource, ImageConfig, Platform, Source } from '../../../plan/index.ts';
 import type { PlanRequest } from '../../request.ts';
 import { parseSource } from '../../sources.ts';
+import { normalPlatform } from '../language/platform.ts';
 import type { DockerfileOptions } from '../request.ts';
 import { parseGitUrl } from './git-url.ts';
 
@@ -55,6 +56,13 @@ function readPlace(text: string, tree: string, location: SourceLocation): Place 
   const { source } = parsed;
   if (source.type !== 'folder') return { source };
   return { source, folder: folderContext(source.path, ignoreFile(source.path)) };
+}
+
+/** The same, of several platforms the one that is asked for. */
+export function forPlatform(place: Place, platform: Platform | undefined): Place {
+  const { source } = place;
+  const hasPlatforms = source.type === 'image' || source.type === 'oci-layout';
+  return hasPlatforms && platform ? { source: { ...source, platform: normalPlatform(platform) } } : place;
 }
 
 /** A repository or a file of the network, by its URL; undefined for all else. */

@@ -6,7 +6,7 @@ import type { Checker } from '../checks/checker.ts';
 import { blame } from '../language/complain.ts';
 import type { Dockerfile, InstructionBase, Stage } from '../language/types.ts';
 import type { DockerfileOptions } from '../request.ts';
-import { describeSource, imagePlace, namedContext, type Place } from './places.ts';
+import { describeSource, forPlatform, imagePlace, namedContext, type Place } from './places.ts';
 import type { StageState } from './state.ts';
 import { type StepList, titleOf } from './step-list.ts';
 
@@ -20,6 +20,9 @@ export interface Planner {
   global: ReadonlyMap<string, string>;
   /** This machine's platform. */
   native: Platform;
+  /** That of `--platform`. */
+  asked: Platform | undefined;
+  /** That of the image: what is asked for, or this machine's. */
   target: Platform;
   /** Patterns of the main context's ignore file. */
   ignore: readonly string[];
@@ -57,7 +60,7 @@ export async function resolveFrom(
     return { type: 'step', step: rootOf(planner, await planner.stage(index)) };
   }
   if (name === 'scratch') return { type: 'step', step: emptyStep(planner, label) };
-  const place = imagePlace(planner.options, name, instruction.location);
+  const place = forPlatform(imagePlace(planner.options, name, instruction.location), planner.asked);
   return fromPlace(planner, place, name, at);
 }
 

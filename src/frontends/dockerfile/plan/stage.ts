@@ -8,7 +8,7 @@ import { parsePlatform, samePlatform } from '../language/platform.ts';
 import type { Stage, StageInstruction, WorkdirInstruction } from '../language/types.ts';
 import { configure } from './configure.ts';
 import { planCopy } from './copy.ts';
-import { describeSource, imagePlace, type Place } from './places.ts';
+import { describeSource, forPlatform, imagePlace, type Place } from './places.ts';
 import { contextOfStage, type Planner } from './planner.ts';
 import { planRun } from './run.ts';
 import { addHistory, emptyConfig, prepare, type StageState, startFrom } from './state.ts';
@@ -97,16 +97,17 @@ function emptyState(planner: Planner, stage: Stage): StageState {
 async function fromPlace(
   planner: Planner,
   stage: Stage,
-  place: Place,
+  written: Place,
   name = stage.name ?? '',
 ): Promise<StageState> {
-  const { request, list, checker, options } = planner;
+  const { request, list, checker, asked } = planner;
   const { from } = stage;
   const state = emptyState(planner, stage);
+  const isAsked = from.platform !== undefined || asked !== undefined;
+  const place = forPlatform(written, isAsked ? state.platform : undefined);
   const described = await describeSource(request, place.source, from.location);
   if (described !== undefined) {
     state.config = structuredClone(described.config);
-    const isAsked = from.platform !== undefined || options.platform !== undefined;
     if (isAsked) {
       const { platform } = described;
       checkBasePlatform(checker, from, { image: name, expected: state.platform, actual: platform });

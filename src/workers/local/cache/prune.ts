@@ -71,6 +71,11 @@ function dropRows(store: Store, rows: readonly CacheRow[], request: PruneRequest
     )
     .all(Math.min(before, Date.now() - blobGraceMs), ids, ids) as unknown as Dropped['blobs'];
   if (!request.dryRun) {
+    // An index goes with any of its images.
+    db.prepare(
+      `DELETE FROM images WHERE id IN
+         (SELECT m."index" FROM members m JOIN images i ON i.id = m.image WHERE i.snapshot ${among})`,
+    ).run(ids);
     db.prepare(`DELETE FROM images WHERE snapshot ${among}`).run(ids);
     for (const { id } of selected) db.prepare('DELETE FROM snapshots WHERE id = ?').run(id);
     for (const { digest } of blobs) db.prepare('DELETE FROM blobs WHERE digest = ?').run(digest);
@@ -90,6 +95,9 @@ function neededSnapshots(
     (db.prepare(sql).all(...values) as { id: SnapshotId | null }[]).map(({ id }) => id);
   const needed = [
     ...ids('SELECT snapshot AS id FROM images JOIN tags ON tags.image = images.id'),
+    ...ids(
+      'SELECT snapshot AS id FROM images i JOIN members m ON m.image = i.id JOIN tags ON tags.image = m."index"',
+    ),
     ...ids(
       'SELECT snapshot AS id FROM leases WHERE run IN (SELECT value FROM json_each(?))',
       JSON.stringify(liveRuns(store)),
