@@ -19,3 +19,10 @@ export async function withStore<T>(
     store.close();
   }
 }
+
+/** What killed processes left behind may be what fills the disk: without it, the database can be written again. */
+export async function removeLeftovers(store: Store): Promise<void> {
+  const { sweep } = await import('../workers/local/sweep.ts');
+  const { driverFor } = await import('../workers/local/snapshots/registry.ts');
+  await sweep(store, driverFor(store));
+}

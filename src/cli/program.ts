@@ -21,6 +21,7 @@ export const commands: Record<string, () => Promise<CommandModule>> = {
   explain: () => import('./commands/explain.ts'),
   shell: () => import('./commands/shell.ts'),
   image: () => import('./commands/image.ts'),
+  volume: () => import('./commands/volume.ts'),
   cache: () => import('./commands/cache.ts'),
   store: () => import('./commands/store.ts'),
   doctor: () => import('./commands/doctor.ts'),

@@ -22,6 +22,9 @@ const lsetxattr = native(
 const lremovexattr = native('int lremovexattr(const char *path, const char *name)');
 const llistxattr = native('long llistxattr(const char *path, void *list, size_t size)');
 const lgetxattr = native('long lgetxattr(const char *path, const char *name, void *value, size_t size)');
+const renameat2 = native(
+  'int renameat2(int fromDir, const char *from, int toDir, const char *to, unsigned int flags)',
+);
 const syscall = native('long syscall(long number, ...)');
 const copyFileRange = native(
   'long copy_file_range(int in, void *offIn, int out, void *offOut, size_t length, unsigned int flags)',
@@ -36,6 +39,7 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const RENAME_EXCHANGE = 2;
 const SYS_openat2 = 437;
 const RESOLVE_NO_MAGICLINKS = 2;
 const RESOLVE_IN_ROOT = 16;
@@ -161,6 +165,12 @@ export function openInRoot(
     'openat2',
     path,
   );
+}
+
+/** Swaps what two names of one file system stand for, at once (renameat2(2) with RENAME_EXCHANGE). */
+export function exchange(left: string, right: string): void {
+  const [from, to] = [cPath(fsPath(left)), cPath(fsPath(right))];
+  checked(renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE), 'renameat2', right);
 }
 
 /** O_PATH: a descriptor that only names a file. Node's constants lack it. */

@@ -160,6 +160,27 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX members_image ON members(image);
   `,
+  `
+  -- Data with a name, in volumes/NAME/. The folder is the truth: one without a row is adopted, never removed.
+  CREATE TABLE volumes (
+    name TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,              -- user | cache: of a cache mount
+    origin TEXT NOT NULL,            -- what it was made from, for people
+    limit_bytes INTEGER,
+    created_ms INTEGER NOT NULL,
+    last_used_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- Who uses a volume, and how. A row counts while the run lives that it names.
+  CREATE TABLE volume_uses (
+    id TEXT PRIMARY KEY,
+    run TEXT NOT NULL,
+    volume TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    user TEXT NOT NULL               -- for people: cambium run, process 4711
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX volume_uses_volume ON volume_uses(volume);
+  `,
 ];
 
 /** Opens (and makes or migrates) the database at `path`. */

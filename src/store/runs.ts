@@ -44,11 +44,17 @@ export function beginRun(store: Store): Run {
     dir,
     [Symbol.dispose]() {
       rmSync(dir, { recursive: true, force: true });
-      store.db.prepare('DELETE FROM leases WHERE run = ?').run(id);
+      forget(store, id);
       unlinkSync(`${dir}.lock`);
       closeSync(fd);
     },
   };
+}
+
+/** Removes the rows of a run. */
+function forget({ db }: Store, run: string): void {
+  db.prepare('DELETE FROM leases WHERE run = ?').run(run);
+  db.prepare('DELETE FROM volume_uses WHERE run = ?').run(run);
 }
 
 /**
@@ -72,7 +78,7 @@ export async function sweepRuns(
       await clean({ id, dir });
       // Files first: on a full disk the database can't be written before.
       rmSync(dir, { recursive: true, force: true });
-      store.db.prepare('DELETE FROM leases WHERE run = ?').run(id);
+      forget(store, id);
       unlinkSync(`${dir}.lock`);
       swept.push(id);
     } finally {
@@ -92,14 +98,17 @@ function removeStale(path: string): void {
 export function liveRuns(store: Store): string[] {
   return readdirSync(join(store.dir, 'run'))
     .filter((name) => name.endsWith('.lock'))
-    .filter((name) => {
-      const fd = openIfAny(join(store.dir, 'run', name));
-      if (fd === undefined) return false;
-      const isFree = tryLock(fd, 'shared');
-      closeSync(fd);
-      return !isFree;
-    })
-    .map((name) => name.slice(0, -'.lock'.length));
+    .map((name) => name.slice(0, -'.lock'.length))
+    .filter((id) => isAlive(store, id));
+}
+
+/** Whether the process of a run lives. */
+export function isAlive(store: Store, run: string): boolean {
+  const fd = openIfAny(join(store.dir, 'run', `${run}.lock`));
+  if (fd === undefined) return false;
+  const isFree = tryLock(fd, 'shared');
+  closeSync(fd);
+  return !isFree;
 }
 
 /** Keeps a snapshot from being pruned while the run lasts; false when it is gone already. */

@@ -5,7 +5,7 @@ import type { Store } from '../../store/store.ts';
 import { storeOption } from '../build-flags.ts';
 import { addExamples } from '../help.ts';
 import { print } from '../io.ts';
-import { withStore } from '../open-store.ts';
+import { removeLeftovers, withStore } from '../open-store.ts';
 import { formatAge, formatBytes, formatDuration, formatTable, plural, titleBeside } from '../text.ts';
 import { parseDuration, parseSize } from '../values.ts';
 
@@ -114,13 +114,6 @@ async function showUsage(store: Store, { json }: ListFlags): Promise<void> {
       ['total', '', formatBytes(total)],
     ]),
   );
-}
-
-/** What killed processes left behind may be what fills the disk: without it, the database can be written again. */
-async function removeLeftovers(store: Store): Promise<void> {
-  const { sweep } = await import('../../workers/local/sweep.ts');
-  const { driverFor } = await import('../../workers/local/snapshots/registry.ts');
-  await sweep(store, driverFor(store));
 }
 
 async function pruneStore(store: Store, flags: PruneFlags): Promise<void> {

@@ -1,10 +1,10 @@
 /** What the store's disk is used for. */
 import { spawnSync } from 'node:child_process';
-import { lstatSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isBtrfs } from '../../../kit/btrfs.ts';
+import { folderBytes } from '../../../kit/disk-use.ts';
 import { explainSystemError, UserError } from '../../../kit/errors.ts';
-import { encodeName } from '../../../kit/names.ts';
 import type { SnapshotId } from '../../../plan/index.ts';
 import type { Store } from '../../../store/store.ts';
 import { findProgram } from '../runtimes/programs.ts';
@@ -83,27 +83,6 @@ function exclusiveBytes(subvolume: string): number | undefined {
   });
   const exclusive = /^\s*\d+\s+(\d+)/m.exec(stdout ?? '')?.[1];
   return status === 0 && exclusive !== undefined ? Number(exclusive) : undefined;
-}
-
-/** Bytes on disk of all that lies in a folder; files with several names count once. */
-export function folderBytes(folder: string): number {
-  const seen = new Set<string>();
-  const walk = (path: Buffer): number => {
-    const stats = lstatSync(path, { throwIfNoEntry: false });
-    if (stats === undefined) return 0;
-    if (stats.nlink > 1 && !stats.isDirectory()) {
-      const inode = `${stats.dev}:${stats.ino}`;
-      if (seen.has(inode)) return 0;
-      seen.add(inode);
-    }
-    let bytes = stats.blocks * 512;
-    if (stats.isDirectory()) {
-      for (const name of readdirSync(path, { encoding: 'buffer' }))
-        bytes += walk(Buffer.concat([path, Buffer.from('/'), name]));
-    }
-    return bytes;
-  };
-  return walk(encodeName(folder));
 }
 
 export interface UsageLine {
