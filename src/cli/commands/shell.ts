@@ -1,14 +1,15 @@
 /** `cambium shell`: a shell in a step's snapshot, in an image, or in a failed step as it stood. */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { ExitCode, wrongUse } from '../../kit/errors.ts';
+import { wrongUse } from '../../kit/errors.ts';
 import type { Store } from '../../store/store.ts';
 import type { LocalWorker } from '../../workers/local/index.ts';
 import type { ShellPlace } from '../../workers/local/shell.ts';
+import { attach } from '../attach.ts';
 import { storeOption } from '../build-flags.ts';
 import { addExamples } from '../help.ts';
-import { print, tell } from '../io.ts';
 import { withStore } from '../open-store.ts';
+import { tellOutcome } from '../outcome.ts';
 
 export function define(): Command {
   const command = new Command('shell')
@@ -45,23 +46,17 @@ function withoutDashes(words: readonly string[]): readonly string[] {
 async function openIn(store: Store, target: string | undefined, argv: readonly string[]): Promise<void> {
   const { createLocalWorker, openShell } = await import('../../workers/local/index.ts');
   const worker = createLocalWorker(store);
-  const controller = new AbortController();
-  // Ctrl-C is for what runs in the shell; an end that comes from elsewhere ends the shell too.
-  const ignore = () => {};
-  const stop = () => controller.abort();
-  process.on('SIGINT', ignore).on('SIGTERM', stop).on('SIGHUP', stop);
+  const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  using attached = attach({ terminal });
   try {
     const opened = await worker.open();
     const place = await findPlace(store, opened, target);
     const result = await openShell(store, opened, place, argv, {
-      stdio: 'inherit',
-      signal: controller.signal,
-      onOutput: (stream, text) => (stream === 'stdout' ? print(text) : tell(text)),
+      stdio: { input: true, terminal },
+      signal: attached.signal,
+      onLaunch: attached.onLaunch,
     });
-    if (result.outcome === 'exit') process.exitCode = result.exitCode;
-    else if (result.outcome === 'cancelled') process.exitCode = ExitCode.interrupted;
-    else if (result.outcome === 'not-found') throw wrongUse('not-found', result.message);
-    else process.exitCode = ExitCode.buildFailed;
+    tellOutcome(result, argv);
   } finally {
     worker.close();
   }

@@ -17,6 +17,12 @@ const needs: readonly Need[] = [
     without: 'no network `nat`',
   },
   {
+    name: 'init',
+    programs: ['tini-static'],
+    packages: 'tini',
+    without: 'orphans of a command of `cambium run` are its own to reap',
+  },
+  {
     name: 'debian',
     programs: ['mmdebstrap'],
     packages: 'mmdebstrap',

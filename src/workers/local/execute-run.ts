@@ -6,11 +6,12 @@ import type { RunOp, SnapshotId, StepId } from '../../plan/index.ts';
 import { newId } from '../../store/runs.ts';
 import type { StepOutcome, StepTask } from '../worker.ts';
 import { mountHostBuilder } from './builder-root.ts';
+import { describeFailure } from './describe-failure.ts';
 import { prepareEmulation } from './emulation.ts';
 import { inTree } from './in-tree.ts';
 import { withMounts } from './run-mounts.ts';
 import type { RunPlace } from './run-place.ts';
-import type { RunRequest, RunResult } from './runtimes/index.ts';
+import type { RunMount, RunRequest, RunResult } from './runtimes/index.ts';
 import { runContainer } from './runtimes/index.ts';
 import { prepareMountpoints } from './runtimes/mountpoints.ts';
 import type { Workspace } from './snapshots/driver.ts';
@@ -39,10 +40,17 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
     if (result.outcome === 'cancelled') return { outcome: 'cancelled' };
     const kept = keepWorkspace(place, workspace, task.base, resolveSteps(op, task.snapshotOf));
     isDone = true;
-    return { outcome: 'failed', failure: describeFailure(result, op), workspace: kept };
+    return { outcome: 'failed', failure: describeFailure(result, op.argv), workspace: kept };
   } finally {
     if (!isDone) snapshots.discard(workspace);
   }
+}
+
+/** What a run has beyond its operation, when it is no step of a build. */
+export interface RunExtras
+  extends Partial<Pick<RunRequest, 'stdio' | 'onLaunch' | 'readonlyRoot' | 'init' | 'ports'>> {
+  /** Beside those of the operation. */
+  mounts?: readonly RunMount[];
 }
 
 /** Mounts all that the command sees around `workspace`, runs it, and takes the mounts away. */
@@ -50,9 +58,8 @@ export async function runIn(
   place: RunPlace,
   op: RunOp,
   workspace: Workspace,
-  task: Pick<StepTask, 'snapshotOf' | 'limits' | 'timeoutMs' | 'signal' | 'onOutput'> & {
-    stdio?: RunRequest['stdio'];
-  },
+  task: Pick<StepTask, 'snapshotOf' | 'limits' | 'timeoutMs' | 'signal' | 'onOutput'>,
+  extras: RunExtras = {},
 ): Promise<RunResult> {
   const id = `${place.runId}-${newId()}`;
   const dir = join(place.runDir, `c-${newId()}`);
@@ -76,7 +83,8 @@ export async function runIn(
         env: { ...op.hiddenEnv, ...op.env, ...open.env },
         cwd: op.cwd,
         user: op.user,
-        mounts: open.mounts,
+        ...extras,
+        mounts: [...open.mounts, ...(extras.mounts ?? [])],
         network: op.network,
         security: op.security,
         noNewPrivileges: op.noNewPrivileges ?? false,
@@ -86,7 +94,7 @@ export async function runIn(
         ...(op.shmBytes !== undefined && { shmBytes: op.shmBytes }),
         limits: task.limits,
         ...(timeoutMs !== undefined && { timeoutMs }),
-        stdio: task.stdio ?? 'pipe',
+        stdio: extras.stdio ?? 'pipe',
         signal: task.signal,
         onOutput: task.onOutput,
       });
@@ -165,47 +173,4 @@ function keepWorkspace(
     .prepare('INSERT INTO kept (name, base, op, created_ms) VALUES (?, ?, ?, ?)')
     .run(name, kept.base, JSON.stringify(op), Date.now());
   return name;
-}
-
-function describeFailure(result: RunResult, op: RunOp) {
-  const program = op.argv[0] ?? '';
-  switch (result.outcome) {
-    case 'exit':
-      return {
-        reason: 'exit' as const,
-        exitCode: result.exitCode,
-        message: `The command exited with ${result.exitCode}.`,
-      };
-    case 'signal':
-      return {
-        reason: 'signal' as const,
-        signal: result.signal,
-        message: `The command was ended by ${result.signal}.`,
-      };
-    case 'out-of-memory':
-      return {
-        reason: 'out-of-memory' as const,
-        memory: { limitBytes: result.limitBytes, peakBytes: result.peakBytes },
-        message: `The command ran out of memory: it was killed at its limit of ${mebibytes(result.limitBytes)} (peak ${mebibytes(result.peakBytes)}).`,
-        hint: 'Give it more with --memory.',
-      };
-    case 'timeout':
-      return {
-        reason: 'timeout' as const,
-        timeoutMs: result.timeoutMs,
-        message: `The command was ended after ${result.timeoutMs / 1000} s, its time limit.`,
-      };
-    case 'not-found':
-      return {
-        reason: 'not-found' as const,
-        message: result.message,
-        hint: `Look whether ${program} and its interpreter are in the image.`,
-      };
-    default:
-      return { reason: 'error' as const, message: 'The command was cancelled.' };
-  }
-}
-
-function mebibytes(bytes: number): string {
-  return `${(bytes / 1024 ** 2).toFixed(0)} MiB`;
 }

@@ -36,10 +36,11 @@ function noSnapshot(): never {
   throw new Error('a folder has no snapshot');
 }
 
+export { describeFailure } from './describe-failure.ts';
 export type { KeptWorkspace } from './execute-run.ts';
 export type { Provisions } from './provisions.ts';
 export { repairStore } from './repair.ts';
-export type { Limits } from './runtimes/index.ts';
+export type { Limits, RunResult } from './runtimes/index.ts';
 export { probeRuntimes } from './runtimes/index.ts';
 export { openShell } from './shell.ts';
 

@@ -6,7 +6,7 @@ import { lstatIfAny } from '../../kit/walk.ts';
 import type { ImageConfig, Mount, RunOp, SnapshotId } from '../../plan/index.ts';
 import { findSnapshot } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
-import { runIn } from './execute-run.ts';
+import { type RunExtras, runIn } from './execute-run.ts';
 import type { LocalWorker } from './local-worker.ts';
 import { noProvisions } from './provisions.ts';
 import type { RunResult } from './runtimes/index.ts';
@@ -24,11 +24,7 @@ export async function openShell(
   worker: LocalWorker,
   place: ShellPlace,
   argv: readonly string[],
-  io: {
-    stdio: 'pipe' | 'inherit';
-    signal: AbortSignal;
-    onOutput: (stream: 'stdout' | 'stderr', text: string) => void;
-  },
+  io: { signal: AbortSignal } & Required<Pick<RunExtras, 'stdio' | 'onLaunch'>>,
 ): Promise<RunResult> {
   const { snapshots, run } = worker;
   const opened =
@@ -43,7 +39,14 @@ export async function openShell(
       { store, snapshots, runDir: run.dir, runId: run.id, provisions: noProvisions },
       { ...op, argv: shell, env: { ...op.env, TERM: process.env['TERM'] ?? 'dumb' } },
       workspace,
-      { snapshotOf: (id) => id as unknown as SnapshotId, limits: {}, timeoutMs: undefined, ...io },
+      {
+        snapshotOf: (id) => id as unknown as SnapshotId,
+        limits: {},
+        timeoutMs: undefined,
+        signal: io.signal,
+        onOutput: () => {},
+      },
+      { stdio: io.stdio, onLaunch: io.onLaunch },
     );
   } finally {
     close();

@@ -65,6 +65,8 @@ export interface CgroupUsage {
   peakMemoryBytes?: number;
   /** Processes that the kernel killed because the cgroup's memory was full. */
   oomKills: number;
+  /** Processes and threads that could not be made, for there were as many as may be. */
+  refusedPids?: number;
 }
 
 /** What the run `id` used so far; call it before `removeCgroup`. What the kernel doesn't tell is left out. */
@@ -72,9 +74,12 @@ export function readUsage(id: string): CgroupUsage {
   const usage: CgroupUsage = { oomKills: 0 };
   for (const { mount, version, controllers } of hierarchies()) {
     const file = (name: string) => read(`${mount}${cgroupPath(id)}/${name}`);
-    const take = (field: 'cpuMs' | 'peakMemoryBytes', value: number | undefined) => {
+    const take = (field: 'cpuMs' | 'peakMemoryBytes' | 'refusedPids', value: number | undefined) => {
       if (value !== undefined) usage[field] = value;
     };
+    if (version === 2 || controllers.includes('pids')) {
+      take('refusedPids', field(file('pids.events'), 'max') || undefined);
+    }
     if (version === 2) {
       const micros = field(file('cpu.stat'), 'usage_usec');
       take('cpuMs', micros === undefined ? undefined : micros / 1e3);

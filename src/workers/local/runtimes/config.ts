@@ -10,6 +10,8 @@ const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 /** As Docker's own service has it. */
 const openFiles = 1_048_576;
 const cpuPeriodUs = 100_000;
+/** Processes and threads of a run that says nothing of them. */
+export const defaultPids = 4096;
 
 /** As Docker masks and write-protects them. */
 const maskedPaths = [
@@ -33,7 +35,8 @@ export interface ConfigFacts {
   identity: Identity;
   /** The request's own mounts and those of the network's files. */
   mounts: readonly RunMount[];
-  terminal: boolean;
+  /** Host path of the init, when the command is to run below one. */
+  init?: string;
   /** Network namespace to join, for `nat`. */
   netns?: string;
 }
@@ -46,14 +49,15 @@ function openFilesLimit(): object {
 }
 
 /** The whole document, ready to be written as JSON. */
-export function ociConfig({ request, identity, mounts, terminal, netns }: ConfigFacts): object {
-  const { security } = request;
+export function ociConfig({ request, identity, mounts, init, netns }: ConfigFacts): object {
+  const { security, stdio } = request;
+  const terminal = stdio !== 'pipe' && stdio.terminal;
   return {
     ociVersion: '1.0.2',
     process: {
       terminal,
       user: { uid: identity.uid, gid: identity.gid, additionalGids: identity.additionalGids },
-      args: request.argv,
+      args: init === undefined ? request.argv : [initTarget, '--', ...request.argv],
       env: Object.entries({ PATH: defaultPath, HOME: identity.home, ...request.env }).map(
         ([k, v]) => `${k}=${v}`,
       ),
@@ -62,9 +66,9 @@ export function ociConfig({ request, identity, mounts, terminal, netns }: Config
       rlimits: rlimitsOf(request),
       noNewPrivileges: request.noNewPrivileges,
     },
-    root: { path: request.rootfs, readonly: false },
+    root: { path: request.rootfs, readonly: request.readonlyRoot ?? false },
     hostname: request.hostname,
-    mounts: [...systemMountsOf(request), ...mounts.map(ociMount)],
+    mounts: [...systemMountsOf(request), ...initMount(init), ...mounts.map(ociMount)],
     linux: {
       cgroupsPath: cgroupPath(request.id),
       namespaces: namespaces(request.network, netns),
@@ -125,6 +129,14 @@ const systemMounts = [
   },
 ];
 
+/** Where the init is shown: /dev is the run's own. */
+const initTarget = '/dev/init';
+
+function initMount(init: string | undefined): object[] {
+  if (init === undefined) return [];
+  return [ociMount({ type: 'bind', source: init, target: initTarget, readonly: true })];
+}
+
 function ociMount(mount: RunMount): object {
   if (mount.type === 'bind') {
     return {
@@ -139,7 +151,7 @@ function ociMount(mount: RunMount): object {
     destination: mount.target,
     type: 'tmpfs',
     source: 'tmpfs',
-    options: ['nosuid', 'nodev', 'mode=1777', ...size],
+    options: ['nosuid', 'nodev', 'mode=1777', ...size, ...(mount.options ?? [])],
   };
 }
 
@@ -159,6 +171,7 @@ function limitsOf({ cpus, memoryBytes, pids }: Limits): object {
       ? {}
       : // Equal values: no swap beside the memory.
         { memory: { limit: memoryBytes, ...(hasSwapLimit() ? { swap: memoryBytes } : {}) } }),
-    ...(pids === undefined ? {} : { pids: { limit: pids } }),
+    // A fork bomb must not take the machine with it.
+    pids: { limit: pids === 0 ? -1 : (pids ?? defaultPids) },
   };
 }

@@ -4,7 +4,7 @@ import { outside } from '../../../kit/errors.ts';
 import { logFile } from './launch.ts';
 
 export type StartFailure =
-  | { kind: 'not-found'; message: string }
+  | { kind: 'not-found'; message: string; exitCode: 126 | 127 }
   /** The runtime was killed while it started: the memory limit is below what it needs. */
   | { kind: 'out-of-memory'; neededBytes?: number }
   | { kind: 'broken'; error: Error };
@@ -22,15 +22,18 @@ export function startFailure(
     return { kind: 'out-of-memory', ...(needed === undefined ? {} : { neededBytes: Number(needed) }) };
   }
   const program = argv[0] ?? '';
-  if (/executable file .* not found/.test(said))
-    return { kind: 'not-found', message: execMessage(program, said) };
+  const notFound = (message: string): StartFailure => ({
+    kind: 'not-found',
+    message,
+    exitCode: /permission denied|exec format error/i.test(said) ? 126 : 127,
+  });
+  if (/executable file .* not found/.test(said)) return notFound(execMessage(program, said));
   const exec = said.match(/exec:? "?(.*?)"?: (.*)$/s);
-  if (exec) return { kind: 'not-found', message: execMessage(program, exec[2] ?? '') };
+  if (exec) return notFound(execMessage(program, exec[2] ?? ''));
   const folder = said.match(
     /(?:mkdir|chdir to cwd \(")\s*([^"]*?)(?:"\).*)?: (not a directory|permission denied|no such file.*)$/,
   );
-  if (folder)
-    return { kind: 'not-found', message: `The working folder ${folder[1]} can't be used: ${folder[2]}.` };
+  if (folder) return notFound(`The working folder ${folder[1]} can't be used: ${folder[2]}.`);
   return {
     kind: 'broken',
     error: outside(
@@ -72,6 +75,8 @@ function lastError(bundle: string): string | undefined {
 
 /** A script whose interpreter is missing fails at the last moment, when only standard error is left to say so. */
 function execError(held: string, argv: readonly string[]): string | undefined {
+  const init = held.match(/^\[FATAL tini \(\d+\)\] (exec .*) failed: ([^\n]*)\n$/);
+  if (init) return `${init[1]}: ${init[2]?.toLowerCase()}`;
   const line = held.match(/^exec (\/\S+): (?:no such file|permission denied|exec format error)[^\n]*\n?$/);
   const name = argv[0]?.split('/').at(-1) ?? '';
   return line && line[1]?.split('/').at(-1) === name ? held.trim() : undefined;

@@ -4,6 +4,7 @@ import { runWith } from './run.ts';
 import type { RunRequest, RunResult } from './types.ts';
 
 export { leftCgroups, removeCgroups } from './cgroups.ts';
+export { defaultPids } from './config.ts';
 export { prepareMountpoints } from './mountpoints.ts';
 export { findRuntime, probeRuntimes, type RuntimeProbe } from './probe.ts';
 export type * from './types.ts';

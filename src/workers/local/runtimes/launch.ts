@@ -3,24 +3,29 @@
  * inside, so that all of it dies with one process; that one dies with ours (parent-death signal).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { outside } from '../../../kit/errors.ts';
 import { findProgram } from './programs.ts';
+import type { RunRequest } from './types.ts';
 
 export interface Launch {
   runtime: string;
   /** Folder with config.json; the runtime's state and log go there too. */
   bundle: string;
   id: string;
-  stdio: 'pipe' | 'inherit';
+  stdio: RunRequest['stdio'];
+  /** The container's first process is an init. */
+  hasInit: boolean;
 }
 
 export interface Launched {
   child: ChildProcess;
   /** Resolves when all of the run's processes are gone and its output was read. Never rejects. */
   ended: Promise<{ exitCode: number }>;
+  /** Sends a signal to the command: at once when it runs, else as soon as it does. */
+  send(signal: NodeJS.Signals): void;
   /** Ends every process of the run at once, and waits until they are gone. */
   kill(): Promise<void>;
 }
@@ -44,11 +49,11 @@ function giveWord(child: ChildProcess): void {
 }
 
 /** Starts the runtime on a bundle. Throws a `UserError` where a program is missing. */
-export function launch({ runtime, bundle, id, stdio }: Launch): Launched {
+export function launch({ runtime, bundle, id, stdio, hasInit }: Launch): Launched {
   const runtimeArgs = [
     ...['--root', `${bundle}/state`, '--log', logFile(bundle), '--log-format', 'json'],
     // Kept, so that its cgroup can be read after the end.
-    ...['run', '--keep', '--bundle', bundle, id],
+    ...['run', '--keep', '--pid-file', pidFile(bundle), '--bundle', bundle, id],
   ];
   const child = spawn(
     required('setpriv'),
@@ -66,10 +71,10 @@ export function launch({ runtime, bundle, id, stdio }: Launch): Launched {
       ...['/bin/sh', '-c', waitForWord, 'sh', runtime, ...runtimeArgs],
     ],
     {
-      stdio:
-        stdio === 'pipe' ? ['ignore', 'pipe', 'pipe', 'pipe'] : ['inherit', 'inherit', 'inherit', 'pipe'],
-      // Of nobody's terminal: Ctrl-C reaches us alone, and we end the run in order.
-      detached: stdio === 'pipe',
+      stdio: streams(stdio),
+      // Of nobody's terminal: Ctrl-C reaches us alone, and we end the run in order. A terminal's size is told to those
+      // of its session only.
+      detached: stdio === 'pipe' || !stdio.terminal,
       env: {},
     },
   );
@@ -78,7 +83,39 @@ export function launch({ runtime, bundle, id, stdio }: Launch): Launched {
     child.once('error', () => resolve({ exitCode: 127 }));
     child.once('close', (code) => resolve({ exitCode: code ?? 137 }));
   });
-  return { child, ended, kill: () => killTree(child) };
+  let sent = Promise.resolve();
+  const send = (name: NodeJS.Signals) => {
+    sent = sent.then(() => sendToRuntime(child, { bundle, hasInit }, name));
+  };
+  return { child, ended, send, kill: () => killTree(child) };
+}
+
+/** Standard error always comes to us: what the runtime itself says there is told in our words. */
+function streams(stdio: Launch['stdio']): ('ignore' | 'inherit' | 'pipe')[] {
+  if (stdio === 'pipe') return ['ignore', 'pipe', 'pipe', 'pipe'];
+  return [stdio.input ? 'inherit' : 'ignore', 'inherit', 'pipe', 'pipe'];
+}
+
+/** The runtime writes it when it has started the command, and from then on passes on the signals that it gets. */
+function pidFile(bundle: string): string {
+  return `${bundle}/pid`;
+}
+
+async function sendToRuntime(
+  child: ChildProcess,
+  { bundle, hasInit }: Pick<Launch, 'bundle' | 'hasInit'>,
+  name: NodeJS.Signals,
+): Promise<void> {
+  const pid = child.pid ?? 0;
+  // The first process of a namespace loses signals until it is ready for them: as an init is when it has a child.
+  const isReady = () =>
+    existsSync(pidFile(bundle)) &&
+    (!hasInit || childrenOf(pid).flatMap(childrenOf).flatMap(childrenOf).length > 0);
+  while (!isReady()) {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    await sleep(2);
+  }
+  for (const runtime of childrenOf(pid)) signal(runtime, name);
 }
 
 function required(name: string): string {
@@ -102,7 +139,7 @@ async function killTree(child: ChildProcess): Promise<void> {
   const deadline = Date.now() + patienceMs;
   while (!'TZX-'.includes(stateOf(pid)) && Date.now() < deadline) await sleep(1);
   const below = childrenOf(pid);
-  for (const each of below) signal(each);
+  for (const each of below) signal(each, 'SIGKILL');
   child.kill('SIGKILL');
   for (const each of below) {
     // A zombie's namespace is already empty; who reaps it is not our concern.
@@ -110,9 +147,9 @@ async function killTree(child: ChildProcess): Promise<void> {
   }
 }
 
-function signal(pid: number): void {
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, name);
   } catch {
     // already gone
   }
@@ -128,9 +165,12 @@ function stateOf(pid: number): string {
   }
 }
 
+/** A process is the child of the thread that made it. */
 function childrenOf(pid: number): number[] {
   try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').split(' ').filter(Boolean).map(Number),
+    );
   } catch {
     return [];
   }

@@ -7,6 +7,7 @@
  */
 import {
   type BigIntStats,
+  chmodSync,
   lstatSync,
   mkdirSync,
   readlinkSync,
@@ -24,6 +25,8 @@ export interface MountTarget {
   path: string;
   /** What is mounted there. */
   kind: 'folder' | 'file';
+  /** Of a folder that has to be made; default 755. */
+  mode?: number;
 }
 
 interface Stub {
@@ -79,7 +82,8 @@ function makeTarget(rootfs: string, target: MountTarget, stubs: Stub[]): void {
     }
     const isLast = names.length === 0;
     const kind = isLast ? target.kind : 'folder';
-    if (found === undefined) stubs.push(makeStub(path, [rootfs, ...at].join('/'), kind));
+    if (found === undefined)
+      stubs.push(makeStub(path, [rootfs, ...at].join('/'), kind, isLast ? target.mode : undefined));
     else if (found.isDirectory() !== (kind === 'folder')) {
       throw badTarget(target, `'/${[...at, name].join('/')}' is ${found.isDirectory() ? 'a' : 'no'} folder`);
     }
@@ -101,11 +105,14 @@ function badTarget(target: MountTarget, why: string): Error {
   });
 }
 
-function makeStub(path: string, parent: string, kind: 'folder' | 'file'): Stub {
+function makeStub(path: string, parent: string, kind: 'folder' | 'file', mode = 0o755): Stub {
   const mtime = () => statSync(fsPath(parent), { bigint: true }).mtimeNs;
   const parentBefore = mtime();
-  if (kind === 'folder') mkdirSync(fsPath(path), 0o755);
-  else writeFileSync(fsPath(path), '', { flag: 'wx', mode: 0o644 });
+  if (kind === 'folder') {
+    mkdirSync(fsPath(path));
+    // mkdir is subject to the umask.
+    chmodSync(fsPath(path), mode);
+  } else writeFileSync(fsPath(path), '', { flag: 'wx', mode: 0o644 });
   const made = lstatSync(fsPath(path), { bigint: true });
   return { path, kind, made, parent, parentBefore, parentAfter: mtime() };
 }

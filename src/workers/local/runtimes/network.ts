@@ -9,8 +9,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { outside } from '../../../kit/errors.ts';
 import { unmount } from '../../../kit/system.ts';
+import { controlSocket, forward } from './port-forward.ts';
 import { findProgram } from './programs.ts';
-import type { RunMount, RunRequest } from './types.ts';
+import type { PortForward, RunMount, RunRequest } from './types.ts';
 
 /** The name server that slirp4netns offers inside; it asks those of the host. */
 const natNameServer = '10.0.2.3';
@@ -21,8 +22,11 @@ export interface NatNetwork {
   close(): void;
 }
 
-/** Makes a network namespace in `dir` with a way out. The host's own loopback can't be reached from it. */
-export async function openNat(dir: string): Promise<NatNetwork> {
+/**
+ * Makes a network namespace in `dir` with a way out, and ways in at `ports`. The host's own loopback can't be reached
+ * from it.
+ */
+export async function openNat(dir: string, ports: readonly PortForward[] = []): Promise<NatNetwork> {
   const slirp = findProgram('slirp4netns');
   if (slirp === undefined) {
     throw outside(
@@ -44,9 +48,10 @@ export async function openNat(dir: string): Promise<NatNetwork> {
     [
       ...['--configure', '--mtu=65520', '--disable-host-loopback', '--enable-seccomp', '--netns-type=path'],
       // It ends when the other end of descriptor 4 is closed, which the kernel does if we are killed.
-      ...['--ready-fd=3', '--exit-fd=4', path, 'tap0'],
+      ...['--ready-fd=3', '--exit-fd=4', ...(ports.length > 0 ? ['--api-socket', controlSocket] : [])],
+      ...[path, 'tap0'],
     ],
-    { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'], detached: true, env: {} },
+    { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'], detached: true, env: {}, cwd: dir },
   );
   const [, , complaints, ready, lifeline] = child.stdio as unknown as [null, null, Socket, Socket, Socket];
   const close = () => {
@@ -67,6 +72,12 @@ export async function openNat(dir: string): Promise<NatNetwork> {
   if ((await Promise.race([isReady, ended])) === 'ended') {
     close();
     throw natFailed(complaint);
+  }
+  try {
+    for (const port of ports) await forward(dir, port);
+  } catch (error) {
+    close();
+    throw error;
   }
   // Neither the program nor its pipes keep this process alive.
   child.unref();

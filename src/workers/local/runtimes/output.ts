@@ -7,8 +7,13 @@ import { StringDecoder } from 'node:string_decoder';
 
 type Sink = (stream: 'stdout' | 'stderr', text: string) => void;
 
-/** How runtimes begin what they say on standard error before or instead of the command. */
-const ownWords = /^(?:runc run failed: |exec \/[^\n]*: |crun: )/;
+/** How runtimes, and the init, begin what they say on standard error before or instead of the command. */
+const ownWords = /^(?:runc run failed: |exec \/[^\n]*: |crun: |\[FATAL tini )/;
+
+/** Whether a piece belongs to what is held back: up to the end of its line, which may come in pieces. */
+function isOwn(held: string, piece: string): boolean {
+  return held === '' ? ownWords.test(piece) : !held.includes('\n');
+}
 
 export interface OutputReader {
   /** What the runtime may have said itself, held back. */
@@ -28,8 +33,8 @@ export function readOutput(streams: { stdout: Readable; stderr: Readable }, sink
   const decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
   const take = (stream: 'stdout' | 'stderr', text: string) => {
     if (text === '') return;
-    if (stream === 'stderr' && !begun && held === '' && ownWords.test(text)) {
-      held = text;
+    if (stream === 'stderr' && !begun && isOwn(held, text)) {
+      held += text;
       return;
     }
     release();
@@ -46,6 +51,32 @@ export function readOutput(streams: { stdout: Readable; stderr: Readable }, sink
       if (discardHeld) held = '';
       else release();
       for (const stream of ['stdout', 'stderr'] as const) take(stream, decoders[stream].end());
+    },
+  };
+}
+
+/** Hands standard error on as it comes, byte by byte, but for what the runtime may have said itself. */
+export function relayErrors(stream: Readable, sink: (chunk: Uint8Array) => void): OutputReader {
+  let held = '';
+  let begun = false;
+  const release = () => {
+    if (held !== '') sink(Buffer.from(held, 'latin1'));
+    held = '';
+    begun = true;
+  };
+  stream.on('data', (chunk: Buffer) => {
+    const text = begun ? '' : chunk.toString('latin1');
+    if (!begun && isOwn(held, text)) held += text;
+    else {
+      release();
+      sink(chunk);
+    }
+  });
+  stream.on('error', () => {});
+  return {
+    held: () => held,
+    finish({ discardHeld }) {
+      if (!discardHeld) release();
     },
   };
 }

@@ -1,4 +1,5 @@
 /** One isolated run of a command in a root filesystem, by a runtime that the caller chose. */
+import type { ChildProcess } from 'node:child_process';
 import { lstatSync, statSync, writeFileSync } from 'node:fs';
 import { constants, totalmem } from 'node:os';
 import { performance } from 'node:perf_hooks';
@@ -10,7 +11,8 @@ import { guardHost } from './host-guard.ts';
 import { launch } from './launch.ts';
 import { type MountTarget, prepareMountpoints } from './mountpoints.ts';
 import { type NatNetwork, openNat, writeNetworkFiles } from './network.ts';
-import { readOutput } from './output.ts';
+import { type OutputReader, readOutput, relayErrors } from './output.ts';
+import { findProgram } from './programs.ts';
 import type { RunMount, RunOutcome, RunRequest, RunResult } from './types.ts';
 import { lookUpUser } from './users.ts';
 
@@ -26,14 +28,13 @@ export async function runWith(runtime: string, request: RunRequest): Promise<Run
   const undoMountpoints = prepareAll(request.rootfs, mounts);
   let nat: NatNetwork | undefined;
   try {
-    if (request.network === 'nat') nat = await openNat(request.dir);
-    const terminal =
-      request.stdio === 'inherit' && process.stdin.isTTY === true && process.stdout.isTTY === true;
-    const netns = nat === undefined ? {} : { netns: nat.path };
-    const config = ociConfig({ request, identity, mounts, terminal, ...netns });
+    if (request.network === 'nat') nat = await openNat(request.dir, request.ports);
+    const init = request.init ? findInit() : undefined;
+    const found = { ...(nat && { netns: nat.path }), ...(init !== undefined && { init }) };
+    const config = ociConfig({ request, identity, mounts, ...found });
     writeFileSync(`${request.dir}/config.json`, JSON.stringify(config), { mode: 0o600 });
     if (request.security === 'builder') guard(request.id);
-    return await execute(request, runtime);
+    return await execute(request, runtime, init !== undefined);
   } finally {
     try {
       nat?.close();
@@ -44,18 +45,27 @@ export async function runWith(runtime: string, request: RunRequest): Promise<Run
   }
 }
 
+/** An init that needs nothing of the image: Docker's, by its own name or as Docker installs it. */
+function findInit(): string | undefined {
+  return findProgram('tini-static') ?? findProgram('docker-init');
+}
+
 /** Node's timers fire at once beyond this: 24 days. */
 const maxTimerMs = 2 ** 31 - 1;
 
 /** Starts the runtime, waits for the first of: its end, the time-out, a cancellation. */
-async function execute(request: RunRequest, runtime: string): Promise<RunResult> {
+async function execute(request: RunRequest, runtime: string, hasInit: boolean): Promise<RunResult> {
   const started = performance.now();
   const bundle = request.dir;
-  const { child, ended, kill } = launch({ runtime, bundle, id: request.id, stdio: request.stdio });
-  const output =
-    child.stdout && child.stderr
-      ? readOutput({ stdout: child.stdout, stderr: child.stderr }, request.onOutput ?? (() => {}))
-      : undefined;
+  const { child, ended, send, kill } = launch({
+    runtime,
+    bundle,
+    id: request.id,
+    stdio: request.stdio,
+    hasInit,
+  });
+  const output = listen(child, request);
+  request.onLaunch?.(send);
 
   let stopped: 'timeout' | 'cancelled' | undefined;
   let killed: Promise<void> | undefined;
@@ -83,11 +93,20 @@ async function execute(request: RunRequest, runtime: string): Promise<RunResult>
   if (stopped === 'timeout') return { outcome: 'timeout', timeoutMs: timeoutMs ?? 0, usage };
   if (stopped === 'cancelled') return { outcome: 'cancelled', usage };
   if (failure?.kind === 'broken') throw failure.error;
-  if (failure?.kind === 'not-found') return { outcome: 'not-found', message: failure.message, usage };
+  if (failure?.kind === 'not-found')
+    return { outcome: 'not-found', message: failure.message, exitCode: failure.exitCode, usage };
   if (failure?.kind === 'out-of-memory')
     return { ...outOfMemory(request, failure.neededBytes ?? used.peakMemoryBytes), usage };
   if (exitCode !== 0 && oomKills > 0) return { ...outOfMemory(request, used.peakMemoryBytes), usage };
   return { ...outcomeOf(exitCode), usage };
+}
+
+function listen({ stdout, stderr }: ChildProcess, { onOutput }: RunRequest): OutputReader | undefined {
+  // Neither is there when the process could not be made.
+  if (!stderr) return undefined;
+  return stdout
+    ? readOutput({ stdout, stderr }, onOutput ?? (() => {}))
+    : relayErrors(stderr, (chunk) => process.stderr.write(chunk));
 }
 
 function outOfMemory(request: RunRequest, peakBytes?: number): RunOutcome {
@@ -123,7 +142,7 @@ function prepareAll(rootfs: string, mounts: readonly RunMount[]): () => void {
     const place = placeOf(mount, mounts);
     if (place === undefined) continue;
     const root = place.root ?? rootfs;
-    byRoot.set(root, [...(byRoot.get(root) ?? []), { path: place.path, kind: kindOf(mount) }]);
+    byRoot.set(root, [...(byRoot.get(root) ?? []), { path: place.path, ...targetOf(mount) }]);
   }
   const undos: (() => void)[] = [];
   const undo = () => {
@@ -160,8 +179,11 @@ function placeOf(mount: RunMount, all: readonly RunMount[]): { root?: string; pa
   );
 }
 
-function kindOf(mount: RunMount): MountTarget['kind'] {
-  return mount.type === 'tmpfs' || statSync(mount.source).isDirectory() ? 'folder' : 'file';
+/** A runtime gives a tmpfs the mode of the folder that it covers. */
+function targetOf(mount: RunMount): Omit<MountTarget, 'path'> {
+  if (mount.type === 'bind') return { kind: statSync(mount.source).isDirectory() ? 'folder' : 'file' };
+  const mode = mount.options?.findLast((option) => option.startsWith('mode='))?.slice('mode='.length);
+  return { kind: 'folder', mode: mode === undefined ? 0o1777 : Number.parseInt(mode, 8) };
 }
 
 /** Stages with rights to mount are kept from the kernel's settings and the host's devices. */

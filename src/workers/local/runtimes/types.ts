@@ -23,23 +23,47 @@ export interface RunRequest {
   ulimits?: readonly { name: string; soft: number; hard: number }[];
   /** Size of /dev/shm; default 64 MiB. */
   shmBytes?: number;
+  /** Nothing can be written but to mounts. */
+  readonlyRoot?: boolean;
+  /** The command runs below an init, which reaps orphans and passes signals on, where the machine has one. */
+  init?: boolean;
+  /** For the network `nat`: connections to the host that go to the run. */
+  ports?: readonly PortForward[];
   limits: Limits;
   timeoutMs?: number;
-  /** `pipe`: output goes to `onOutput`, input is empty. `inherit`: this process's own terminal, for shells. */
-  stdio: 'pipe' | 'inherit';
+  /** `pipe`: output goes to `onOutput`, input is empty. */
+  stdio: 'pipe' | OwnStreams;
   signal?: AbortSignal;
+  /** Called once, when signals can be sent to the command. */
+  onLaunch?: (send: (signal: NodeJS.Signals) => void) => void;
   onOutput?: (stream: 'stdout' | 'stderr', text: string) => void;
+}
+
+/** The run has this process's own streams; with `terminal` it has a terminal of its own, shown on this process's. */
+export interface OwnStreams {
+  /** Standard input is ours; else it is empty. */
+  input: boolean;
+  terminal: boolean;
+}
+
+export interface PortForward {
+  protocol: 'tcp' | 'udp';
+  /** IPv4 address of the host; `0.0.0.0` for all. */
+  hostAddress: string;
+  hostPort: number;
+  port: number;
 }
 
 export type RunMount =
   | { type: 'bind'; source: string; target: string; readonly: boolean }
-  | { type: 'tmpfs'; target: string; sizeBytes?: number };
+  /** `options`: as mount(8) takes them, beyond those every tmpfs here has. */
+  | { type: 'tmpfs'; target: string; sizeBytes?: number; options?: readonly string[] };
 
 export interface Limits {
   /** Cores, may be a fraction. */
   cpus?: number;
   memoryBytes?: number;
-  /** Processes and threads. */
+  /** Processes and threads; 0 for no limit, and `defaultPids` when absent. */
   pids?: number;
 }
 
@@ -51,12 +75,14 @@ export type RunOutcome =
   | { outcome: 'out-of-memory'; limitBytes: number; peakBytes: number }
   | { outcome: 'timeout'; timeoutMs: number }
   | { outcome: 'cancelled' }
-  /** The program, its interpreter or the working folder isn't there: what a shell tells as 126 and 127. */
-  | { outcome: 'not-found'; message: string };
+  /** The program, its interpreter or the working folder isn't there; what a shell exits with then. */
+  | { outcome: 'not-found'; message: string; exitCode: 126 | 127 };
 
 /** What the run used, as far as its cgroup told. */
 export interface RunUsage {
   wallMs: number;
   cpuMs?: number;
   peakMemoryBytes?: number;
+  /** How often a process or thread could not be made, for the limit of them was reached. */
+  refusedPids?: number;
 }
