@@ -56,6 +56,7 @@ export function ociConfig({ request, identity, mounts, init, netns }: ConfigFact
     ociVersion: '1.0.2',
     process: {
       terminal,
+      ...(terminal && consoleSize()),
       user: { uid: identity.uid, gid: identity.gid, additionalGids: identity.additionalGids },
       args: init === undefined ? request.argv : [initTarget, '--', ...request.argv],
       env: Object.entries({ PATH: defaultPath, HOME: identity.home, ...request.env }).map(
@@ -79,6 +80,12 @@ export function ociConfig({ request, identity, mounts, init, netns }: ConfigFact
       readonlyPaths,
     },
   };
+}
+
+/** A runtime tells the terminal's size when the command runs already: too late for one that asks at once. */
+function consoleSize(): object {
+  const { rows, columns } = process.stdout;
+  return rows === undefined ? {} : { consoleSize: { height: rows, width: columns } };
 }
 
 /** The limits that were asked for; that of open files when it wasn't. */
