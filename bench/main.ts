@@ -56,9 +56,9 @@ async function main(): Promise<void> {
   const say = (text: string) => process.stderr.write(`${text}\n`);
   mkdirSync(resultsDir, { recursive: true });
   // A bundle of its own, which nobody replaces while the benchmark runs.
-  const program = join(resultsDir, 'cambium.cjs');
-  if (values.program === undefined) bundle(program);
-  else copyFileSync(values.program, program);
+  const program = join(resultsDir, 'program/cambium.cjs');
+  if (values.program === undefined) bundle(dirname(program));
+  else copyProgram(dirname(values.program), dirname(program));
   const peers = new Set(values.peers.split(','));
   const place = await openPlace({ program, peers, cacheDir: resultsDir, say });
   const cases = values.merge ? lastCases() : new Map<string, CaseResult>();
@@ -98,10 +98,15 @@ function reportOf(cases: ReadonlyMap<string, CaseResult>): Report {
   };
 }
 
-/** As the package is bundled, into a file of the benchmark's own. */
-function bundle(file: string): void {
+function copyProgram(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  for (const name of ['program.cjs', 'cambium.cjs']) copyFileSync(join(from, name), join(to, name));
+}
+
+/** As the package is bundled, into a folder of the benchmark's own. */
+function bundle(folder: string): void {
   const script = `import {bundle} from ${JSON.stringify(join(root, 'scripts/bundle.mjs'))}; await bundle(process.argv[1])`;
-  execFileSync(process.execPath, ['--input-type=module', '-e', script, file], { stdio: 'inherit' });
+  execFileSync(process.execPath, ['--input-type=module', '-e', script, folder], { stdio: 'inherit' });
 }
 
 function machine(): Report['machine'] {

@@ -1,4 +1,5 @@
 /** The flags of `build`, and of `plan`, which takes those that decide what would run. */
+
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
@@ -11,6 +12,7 @@ import {
   type RawDockerfileFlags,
   readDockerfileFlags,
 } from './dockerfile-flags.ts';
+import { standardOutput } from './io.ts';
 import { type OutputFlag, outputTypes, parseOutputs } from './outputs.ts';
 import { type ProgressMode, progressModes } from './progress/renderer.ts';
 import { repeatable } from './repeatable.ts';
@@ -144,7 +146,7 @@ export function readBuildFlags(
   const sourceDateEpoch = parseSourceDateEpoch(env['SOURCE_DATE_EPOCH']);
   const progress = parseChoice('--progress', raw.progress, progressModes);
   const outputs = parseOutputs(raw.output, cwd);
-  if (outputs.some(({ dest }) => dest === '-') && (raw.quiet || process.stdout.isTTY)) {
+  if (outputs.some(({ dest }) => dest === '-') && (raw.quiet || standardOutput.isTTY)) {
     throw wrongUse(
       'bad-output',
       raw.quiet

@@ -6,7 +6,7 @@ import type { Store } from '../store/store.ts';
 import type { PlanFlags } from './build-flags.ts';
 import type { Call } from './dockerfile-flags.ts';
 import { asUserError, formatError, formatLocation } from './errors.ts';
-import { colorsFor, print } from './io.ts';
+import { colorsFor, print, standardOutput } from './io.ts';
 import { formatTable } from './text.ts';
 
 /** Prints the answer; the exit code says whether checks found something. */
@@ -29,7 +29,7 @@ export async function answer(
 }
 
 function tellCheck({ warnings, error }: CheckResult): void {
-  const colors = colorsFor(process.stdout);
+  const colors = colorsFor(standardOutput);
   for (const { rule, message, location, url } of warnings) {
     print(`${colors.yellow(`${rule}:`)} ${message}${url === undefined ? '' : colors.dim(` ${url}`)}\n`);
     print(`${formatLocation(location, colors).join('\n')}\n\n`);

@@ -1,6 +1,6 @@
 /** Tells an error that ended a command, in the form that the person or program asked for. */
 import { asUserError, errorToJson, formatError, formatStack } from './errors.ts';
-import { colorsFor, print, tell } from './io.ts';
+import { colorsFor, print, standardError, tell } from './io.ts';
 
 let form: 'text' | 'json' = 'text';
 
@@ -13,7 +13,7 @@ export function tellErrorsAsJson(): void {
 export function reportError(error: unknown): number {
   const told = asUserError(error);
   if (form === 'json') print(errorToJson(told));
-  else tell(formatError(told, colorsFor(process.stderr), process.stderr.columns ?? 80));
+  else tell(formatError(told, colorsFor(standardError), standardError.columns ?? 80));
   if (process.env['CAMBIUM_DEBUG'] === '1') tell(formatStack(error));
   return told.exitCode;
 }

@@ -1,26 +1,67 @@
-/** The program's two streams: writing to them, whether they are terminals, and colours. */
-import { createColors } from 'picocolors';
+/**
+ * The program's two outputs: writing to them, whether they are terminals, and whether in colours. Node's own streams aren't made
+ * for it: that takes 3 ms, and writing to them waits for the reader just as this does.
+ */
+import { fstatSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { errnoOf } from '../kit/errors.ts';
+import { type Colors, createColors } from './colors.ts';
 
-export type Colors = ReturnType<typeof createColors>;
+export type { Colors } from './colors.ts';
+
+/** What can be said of an output: as of Node's streams. */
+export interface Output {
+  readonly isTTY: boolean;
+  /** Of a terminal. */
+  readonly columns: number | undefined;
+}
+
+export const standardOutput: Output = {
+  get isTTY() {
+    return isTerminal(1);
+  },
+  get columns() {
+    return this.isTTY ? process.stdout.columns : undefined;
+  },
+};
+
+export const standardError: Output = {
+  get isTTY() {
+    return isTerminal(2);
+  },
+  get columns() {
+    return this.isTTY ? process.stderr.columns : undefined;
+  },
+};
+
+/** Node's module for terminals is loaded only where there may be one. */
+function isTerminal(fd: number): boolean {
+  return fstatSync(fd).isCharacterDevice() && isatty(fd);
+}
 
 /** Writes to standard output: what a command was asked for. */
 export function print(text: string): void {
-  write(process.stdout, text);
+  write(1, text);
 }
 
 /** Writes to standard error: what is said about it. */
 export function tell(text: string): void {
-  write(process.stderr, text);
+  write(2, text);
 }
 
 /** A reader that went away (`cambium plan | head`) is no failure: what else is written to it is dropped. */
-function write(stream: NodeJS.WriteStream, text: string): void {
-  if (stream.listenerCount('error') === 0) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
+function write(fd: number, text: string): void {
+  let rest = Buffer.from(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(fd, rest));
+    } catch (error) {
+      if (errnoOf(error) === 'EPIPE') return;
+      // Another program made the pipe or terminal, which it shares with us, one that doesn't wait.
+      if (errnoOf(error) !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
   }
-  if (stream.writable) stream.write(text);
 }
 
 /** Colours for a stream: as NO_COLOR and FORCE_COLOR say, else when it is a terminal that knows them. */

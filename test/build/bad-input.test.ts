@@ -250,9 +250,11 @@ test('no right to the store', () => {
   const dir = here.path('private');
   mkdirSync(dir, { mode: 0o700 });
   chmodSync(here.dir, 0o755);
-  const bundle = readFileSync(new URL('../../dist/cambium.cjs', import.meta.url));
+  for (const name of ['cambium.cjs', 'program.cjs'])
+    writeFileSync(here.path(name), readFileSync(new URL(`../../dist/${name}`, import.meta.url)), {
+      mode: 0o755,
+    });
   const copy = here.path('cambium.cjs');
-  writeFileSync(copy, bundle, { mode: 0o755 });
   symlinkSync(new URL('../../node_modules', import.meta.url).pathname, here.path('node_modules'));
   try {
     execFileSync(

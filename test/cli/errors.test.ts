@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createColors } from 'picocolors';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createColors } from '../../src/cli/colors.ts';
 import { asUserError, errorToJson, formatError, formatStack } from '../../src/cli/errors.ts';
 import { formatFailure, formatSummary } from '../../src/cli/report.ts';
 import { outside, wrongUse } from '../../src/kit/errors.ts';

@@ -1,5 +1,5 @@
-import { createColors } from 'picocolors';
 import { describe, expect, test } from 'vitest';
+import { createColors } from '../../src/cli/colors.ts';
 import { endedLine, liveLines, outputLine, type Screen } from '../../src/cli/progress/frame.ts';
 import { plainRenderer } from '../../src/cli/progress/plain.ts';
 import { createLiveRegion } from '../../src/cli/progress/region.ts';

@@ -7,7 +7,7 @@ import type { BuildEvent, EventSink } from '../../plan/index.ts';
 import { addBuildFlags, type BuildFlags, type RawFlags, readBuildFlags } from '../build-flags.ts';
 import { tellErrorsAsJson } from '../fail.ts';
 import { addExamples } from '../help.ts';
-import { colorsFor, print, tell } from '../io.ts';
+import { colorsFor, print, standardError, tell } from '../io.ts';
 import { withStore } from '../open-store.ts';
 import { plainRenderer } from '../progress/plain.ts';
 import { jsonRenderer, type Renderer, resolveMode, silentRenderer } from '../progress/renderer.ts';
@@ -71,11 +71,11 @@ async function build(flags: BuildFlags): Promise<void> {
       if (result.outcome === 'done') writeResultFiles(flags, result.digest ?? '', result.imageId);
       if (result.outcome === 'failed' && flags.progress !== 'json') {
         const storeFlag = flags.storeDir === undefined ? '' : ` --store ${flags.storeDir}`;
-        const columns = process.stderr.columns ?? 80;
-        tell(formatFailure(result.step, result.failure, storeFlag, colorsFor(process.stderr), columns));
+        const columns = standardError.columns ?? 80;
+        tell(formatFailure(result.step, result.failure, storeFlag, colorsFor(standardError), columns));
       }
       const done = last();
-      if (done && saysSummary(flags)) tell(formatSummary(done, colorsFor(process.stderr)));
+      if (done && saysSummary(flags)) tell(formatSummary(done, colorsFor(standardError)));
       process.exitCode = exitCodes[result.outcome];
     } finally {
       renderer.close();
@@ -96,7 +96,7 @@ function saysSummary({ quiet, progress }: BuildFlags): boolean {
 
 async function chooseRenderer(flags: BuildFlags): Promise<Renderer> {
   if (flags.quiet) return silentRenderer();
-  switch (resolveMode(flags.progress, process.stderr, process.env)) {
+  switch (resolveMode(flags.progress, standardError, process.env)) {
     case 'none':
       return silentRenderer();
     case 'json':
@@ -106,7 +106,7 @@ async function chooseRenderer(flags: BuildFlags): Promise<Renderer> {
       return plainRenderer(tell);
     case 'tty': {
       const { ttyRenderer } = await import('../progress/tty.ts');
-      return ttyRenderer(process.stderr, colorsFor(process.stderr));
+      return ttyRenderer(process.stderr, colorsFor(standardError));
     }
   }
 }

@@ -5,7 +5,7 @@ import { ExitCode } from '../../kit/errors.ts';
 import { storeOption } from '../build-flags.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { addExamples } from '../help.ts';
-import { colorsFor, print } from '../io.ts';
+import { colorsFor, print, standardOutput } from '../io.ts';
 import { withStore } from '../open-store.ts';
 import { plural } from '../text.ts';
 
@@ -52,7 +52,7 @@ async function allFindings(storeDir: string): Promise<Finding[]> {
 }
 
 function showFindings(findings: readonly Finding[]): void {
-  const colors = colorsFor(process.stdout);
+  const colors = colorsFor(standardOutput);
   const symbols = { ok: colors.green('✔'), limited: colors.yellow('!'), missing: colors.red('✖') };
   const width = Math.max(...findings.map(({ name }) => name.length));
   for (const { name, state, detail, mend } of findings) {
@@ -77,7 +77,7 @@ async function repair(storeDir: string | undefined, asJson: boolean): Promise<vo
     print(`${JSON.stringify(findings, undefined, 2)}\n`);
     return;
   }
-  const colors = colorsFor(process.stdout);
+  const colors = colorsFor(standardOutput);
   for (const { what, mended } of findings) {
     print(`${mended ? colors.green('mended') : colors.red('not mended')}  ${what}\n`);
   }

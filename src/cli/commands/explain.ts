@@ -5,7 +5,7 @@ import type { ExplainResult } from '../../build/index.ts';
 import { storeOption } from '../build-flags.ts';
 import { shortPath } from '../errors.ts';
 import { addExamples } from '../help.ts';
-import { colorsFor, print } from '../io.ts';
+import { colorsFor, print, standardOutput } from '../io.ts';
 import { withStore } from '../open-store.ts';
 import { formatAge, formatDuration } from '../text.ts';
 
@@ -30,7 +30,7 @@ export function define(): Command {
 }
 
 function show({ step, build, reason, changes }: ExplainResult): void {
-  const { bold, dim } = colorsFor(process.stdout);
+  const { bold, dim } = colorsFor(standardOutput);
   const took = step.durationMs === undefined ? '' : `, in ${formatDuration(step.durationMs)}`;
   const why =
     step.state === 'reused' ? 'nothing that it depends on has changed' : (reason ?? 'no reason was noted');
@@ -52,6 +52,6 @@ function show({ step, build, reason, changes }: ExplainResult): void {
 }
 
 function showChange(indent: string, before: string | undefined, after: string | undefined): void {
-  const { red, green } = colorsFor(process.stdout);
+  const { red, green } = colorsFor(standardOutput);
   print(`${indent}${red('-')} ${before ?? 'absent'}\n${indent}${green('+')} ${after ?? 'absent'}\n`);
 }

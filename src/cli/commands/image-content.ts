@@ -5,7 +5,7 @@ import { type Difference, type ImageContext, requireImage, shortName, tagsOf } f
 import { wrongUse } from '../../kit/errors.ts';
 import type { Store } from '../../store/store.ts';
 import type { LocalWorker } from '../../workers/local/index.ts';
-import { colorsFor, print, tell } from '../io.ts';
+import { colorsFor, print, standardOutput, tell } from '../io.ts';
 import { outputTypes, parseOutputs } from '../outputs.ts';
 import { plainRenderer } from '../progress/plain.ts';
 import { listenForInterrupts } from '../signals.ts';
@@ -137,7 +137,7 @@ async function diff(store: Store, before: string, after: string, asJson: boolean
 }
 
 function differenceLine({ path, kind, aspects }: Difference): string {
-  const { green, red, yellow, dim } = colorsFor(process.stdout);
+  const { green, red, yellow, dim } = colorsFor(standardOutput);
   if (kind === 'added') return `${green('+')} /${path}\n`;
   if (kind === 'removed') return `${red('-')} /${path}\n`;
   return `${yellow('~')} /${path} ${dim(aspects.join(', '))}\n`;
@@ -145,7 +145,7 @@ function differenceLine({ path, kind, aspects }: Difference): string {
 
 async function exportImage(store: Store, name: string, texts: readonly string[]): Promise<void> {
   const outputs = parseOutputs(texts, process.cwd());
-  if (outputs.some(({ dest }) => dest === '-') && process.stdout.isTTY) {
+  if (outputs.some(({ dest }) => dest === '-') && standardOutput.isTTY) {
     throw wrongUse('bad-output', 'A tar is not written to a terminal.', {
       hint: 'Send it to a file: dest=image.tar',
     });

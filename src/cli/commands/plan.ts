@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { addPlanFlags, type RawFlags, readPlanFlags } from '../build-flags.ts';
 import { addExamples } from '../help.ts';
-import { colorsFor, print } from '../io.ts';
+import { colorsFor, print, standardOutput } from '../io.ts';
 import { withStore } from '../open-store.ts';
 import { openProjectOf } from '../project.ts';
 import { formatTable, titleBeside } from '../text.ts';
@@ -31,7 +31,7 @@ async function showPlan(where: string | undefined, raw: RawFlags & { json: boole
       print(`${JSON.stringify({ plan, steps: rows }, undefined, 2)}\n`);
       return;
     }
-    const { green, yellow, dim } = colorsFor(process.stdout);
+    const { green, yellow, dim } = colorsFor(standardOutput);
     const paint = { hit: green, miss: yellow, unknown: dim };
     print(
       formatTable([

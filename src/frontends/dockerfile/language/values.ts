@@ -31,7 +31,7 @@ export function readDurationNs(text: string): number | undefined {
   if (rest === '0') return 0;
   let total = 0n;
   let at = 0;
-  const part = /(?:(\d+)(?:\.(\d*))?|\.(\d+))(ns|us|µs|μs|ms|s|m|h)/y;
+  const part = /(?:(\d+)(?:\.(\d*))?|\.(\d+))(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/y;
   while (at < rest.length) {
     part.lastIndex = at;
     const match = part.exec(rest);

@@ -64,7 +64,7 @@ export async function probeRuntimes(): Promise<RuntimeProbe[]> {
   return probes;
 }
 
-const call = promisify(execFile);
+const call = (path: string, args: readonly string[]) => promisify(execFile)(path, args);
 
 async function probeRuntime(name: string): Promise<RuntimeProbe> {
   const path = findProgram(name);

@@ -1,0 +1,140 @@
+/** What starts the program: with a cache and without, and whatever is wrong with that. */
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type Scratch, scratch } from '../support/scratch.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+let here: Scratch;
+beforeEach(() => {
+  here = scratch();
+  copyFileSync(join(root, 'dist/cambium.cjs'), here.path('cambium.cjs'));
+  writeProgram('one');
+});
+afterEach(() => here[Symbol.dispose]());
+
+/** A program that prints its word; all are of one length, which is what V8 goes by. */
+function writeProgram(word: 'one' | 'two'): void {
+  writeFileSync(
+    here.path('program.cjs'),
+    `const say = () => console.log('${word}', process.argv.length);\nsay();\nif (process.argv[2] === 'fail') process.exit(1);\n`,
+  );
+}
+
+const run = (...args: string[]) => {
+  const { stdout, stderr, status } = spawnSync(process.execPath, [here.path('cambium.cjs'), ...args], {
+    encoding: 'utf8',
+  });
+  return { stdout, stderr, status };
+};
+const says = (word: string, count = 3) => ({ stdout: `${word} ${count}\n`, stderr: '', status: 0 });
+const caches = () => readdirSync(here.dir).filter((name) => name.startsWith('program.cjs.'));
+
+/** The new cache of a kind of command. A machine under load may take too long for one at first. */
+function makeCache(...args: string[]): string {
+  const before = caches();
+  for (let tries = 0; tries < 20; tries++) {
+    expect(run(...args).status).toBe(0);
+    const made = caches().find((name) => !before.includes(name));
+    if (made !== undefined) return here.path(made);
+  }
+  throw new Error('no cache was written');
+}
+
+test('a cache is written for each kind of command, and stays', () => {
+  const cache = makeCache('build', 'x');
+  const content = readFileSync(cache);
+  makeCache('build', 'x.spec');
+  expect(run('build', 'y')).toEqual(says('one', 4));
+  expect(readFileSync(cache)).toEqual(content);
+  expect(caches()).toHaveLength(2);
+});
+
+test('a cache is what runs, and only that of the program as it is now', () => {
+  writeProgram('two');
+  const cache = makeCache('build');
+  const data = readFileSync(cache).subarray(32);
+  writeProgram('one');
+  expect(run('build')).toEqual(says('one'));
+  // Nobody but a test files another program's data under the sum of this one.
+  const sum = createHash('sha256')
+    .update(readFileSync(here.path('program.cjs')))
+    .update(data)
+    .digest();
+  writeFileSync(cache, Buffer.concat([sum, data]));
+  expect(run('build')).toEqual(says('two'));
+});
+
+test.each([
+  ['a byte differs', (whole: Buffer) => whole.fill(0x55, 200, 201)],
+  ['its end is missing', (whole: Buffer) => whole.subarray(0, -100)],
+  ['it is empty', () => Buffer.alloc(0)],
+  ['it is zeros', (whole: Buffer) => Buffer.alloc(whole.length)],
+])('a damaged cache is replaced: %s', (_, damage) => {
+  const cache = makeCache('build');
+  const whole = readFileSync(cache);
+  const damaged = damage(Buffer.from(whole));
+  writeFileSync(cache, damaged);
+  for (let tries = 0; tries < 20 && readFileSync(cache).equals(damaged); tries++)
+    expect(run('build')).toEqual(says('one'));
+  const { length } = readFileSync(cache);
+  expect(length).toBe(whole.length);
+});
+
+test('a command that fails leaves no cache', () => {
+  expect(run('fail')).toEqual({ ...says('one'), status: 1 });
+  expect(caches()).toEqual([]);
+});
+
+test('many at once', async () => {
+  const started = Array.from({ length: 8 }, () =>
+    spawn(process.execPath, [here.path('cambium.cjs'), 'build'], { stdio: 'ignore' }),
+  );
+  const codes = await Promise.all(started.map(async (child) => (await once(child, 'exit'))[0]));
+  expect(codes).toEqual(codes.map(() => 0));
+  expect(caches().filter((name) => /\.\d+$/.test(name))).toEqual([]);
+  expect(run('build')).toEqual(says('one'));
+});
+
+test('in a folder that can not be written to', () => {
+  chmodSync(here.dir, 0o755);
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath];
+  const result = spawnSync('setpriv', [...nobody, here.path('cambium.cjs'), 'build'], { encoding: 'utf8' });
+  expect(result).toMatchObject(says('one'));
+  expect(caches()).toEqual([]);
+});
+
+test('the package as npm packs it', () => {
+  execFileSync('npm', ['pack', '--pack-destination', here.dir], { cwd: root, stdio: 'ignore' });
+  const modules = here.path('node_modules');
+  mkdirSync(modules);
+  execFileSync('sh', ['-c', 'cd "$0" && tar -xf ../cambium-*.tgz && mv package cambium', modules]);
+  for (const name of ['@photostructure', 'node-gyp-build', 'koffi', '@koromix', 'jiti'])
+    symlinkSync(join(root, 'node_modules', name), join(modules, name));
+  symlinkSync('cambium/dist/cambium.cjs', here.path('node_modules/program'));
+  const cambium = (...args: string[]) =>
+    spawnSync(process.execPath, [here.path('node_modules/program'), ...args, '--store', here.path('store')], {
+      encoding: 'utf8',
+      cwd: here.dir,
+    });
+  for (let round = 0; round < 2; round++)
+    expect(cambium('image', 'ls')).toMatchObject({ status: 0, stderr: '' });
+  mkdirSync(here.path('spec/stages/base'), { recursive: true });
+  writeFileSync(here.path('spec/x.spec'), 'stage base\n');
+  writeFileSync(here.path('spec/stages/base/apply.sh'), '#!/bin/bash\nmkdir "$1/chroot"\n', { mode: 0o755 });
+  expect(cambium('build', 'spec/x.spec', '-q')).toMatchObject({ status: 0, stderr: '' });
+  rmSync(here.path('spec'), { recursive: true });
+});
