@@ -262,8 +262,11 @@ export interface CacheMount {
   type: 'cache';
   id: string;
   target: string;
-  /** `private`: each run has one of its own. `locked`: runs wait for each other. */
-  sharing: 'shared' | 'private' | 'locked';
+  /**
+   * `private`: each run has one of its own. `locked`: runs wait for each other. `fork`: each run works on a copy-on-write fork,
+   * which becomes the cache's state when the run succeeds.
+   */
+  sharing: 'shared' | 'private' | 'locked' | 'fork';
   readOnly: boolean;
   /** What it starts from. */
   from?: { step: StepId; path: string };

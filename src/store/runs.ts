@@ -25,6 +25,9 @@ export interface Run extends Disposable {
   dir: string;
 }
 
+/** A run, for those that don't end it. */
+export type RunHandle = Pick<Run, 'id' | 'dir'>;
+
 /** A short random name: lower case letters and digits. */
 export function newId(): string {
   return [...randomBytes(12)].map((byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte % 32]).join('');

@@ -5,7 +5,7 @@
  *     snapshots/ID/       filesystems, immutable
  *     blobs/sha256/HEX    layers, configurations, manifests, uncompressed
  *     logs/BUILD/STEP.log output of every step
- *     volumes/            data with a name
+ *     volumes/NAME/       data with a name
  *     kept/ID/            workspaces of failed steps, for `cambium shell --failed`
  *     locks/              one file a step that is being run
  *     run/RUN/            what one process has under way; rubbish once nobody holds run/RUN/lock

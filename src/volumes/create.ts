@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { errnoOf, UserError, wrongUse } from '../kit/errors.ts';
 import { lstatIfAny } from '../kit/walk.ts';
 import { transaction } from '../store/database.ts';
-import { newId, type Run } from '../store/runs.ts';
+import { newId, type RunHandle } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import { checkName, volumeDir } from './names.ts';
 import { deleteRow, findVolume, hasFolder, insertVolume, unknownVolume, type Volume } from './rows.ts';
@@ -24,7 +24,7 @@ export interface NewVolume {
  */
 export async function createVolume(
   store: Store,
-  run: Run,
+  run: RunHandle,
   { name, kind = 'user', origin = '' }: NewVolume,
   fill: (root: string) => Promise<void> | void = () => {},
 ): Promise<void> {
@@ -47,11 +47,16 @@ export async function createVolume(
   }
 }
 
-/** Makes a volume, empty, unless there is one of that name; says whether it did. */
-export async function ensureVolume(store: Store, run: Run, volume: NewVolume): Promise<boolean> {
+/** Makes a volume unless there is one of that name; says whether it did. */
+export async function ensureVolume(
+  store: Store,
+  run: RunHandle,
+  volume: NewVolume,
+  fill?: (root: string) => Promise<void> | void,
+): Promise<boolean> {
   if (findVolume(store, volume.name) !== undefined && hasFolder(store, volume.name)) return false;
   try {
-    await createVolume(store, run, volume);
+    await createVolume(store, run, volume, fill);
     return true;
   } catch (error) {
     // Another process was faster.
@@ -81,7 +86,7 @@ function exists(name: string) {
  */
 export function removeVolumes(
   store: Store,
-  run: Run,
+  run: RunHandle,
   names: readonly string[],
   { ifAny = false }: { ifAny?: boolean } = {},
 ): string[] {

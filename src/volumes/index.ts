@@ -2,5 +2,12 @@ export { createVolume, ensureVolume, type NewVolume, removeVolumes } from './cre
 export { inspectVolume, listSnapshots, type VolumeFacts, volumeBytes } from './inspect.ts';
 export { checkName, parsePlace, parseVolumeUrl, shownPlace, type VolumePlace } from './names.ts';
 export { findVolume, listVolumes, requireVolume, type Volume } from './rows.ts';
-export { type UsedVolume, useVolume, type VolumeRequest } from './use.ts';
+export {
+  type Fork,
+  forkVolume,
+  type OpenRequest,
+  type UsedVolume,
+  type UseRequest,
+  useVolume,
+} from './use.ts';
 export { liveUses } from './uses.ts';

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { wrongUse } from '../kit/errors.ts';
 import { transaction } from '../store/database.ts';
-import { isAlive, newId, type Run } from '../store/runs.ts';
+import { isAlive, newId, type RunHandle } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import { requireVolume } from './rows.ts';
 
@@ -53,7 +53,7 @@ const pollMs = 40;
 /** Marks a volume as used until the use is disposed of. `wait` undefined: throws when others are in the way. */
 export async function beginUse(
   store: Store,
-  run: Run,
+  run: RunHandle,
   name: string,
   mode: UseMode,
   wait?: WaitOptions,
@@ -71,7 +71,7 @@ export async function beginUse(
 /** Marks a volume as used, unless others are in the way: then says who. */
 export function tryUse(
   store: Store,
-  run: Run,
+  run: RunHandle,
   name: string,
   mode: UseMode,
 ): { use: Use } | { users: readonly LiveUse[] } {
@@ -94,7 +94,10 @@ export function tryUse(
     return [];
   });
   if (users.length > 0) return { users };
-  const end = () => void db.prepare('DELETE FROM volume_uses WHERE id = ?').run(id);
+  const end = () => {
+    db.prepare('DELETE FROM volume_uses WHERE id = ?').run(id);
+    db.prepare('UPDATE volumes SET last_used_ms = ? WHERE name = ?').run(Date.now(), name);
+  };
   return { use: { id, [Symbol.dispose]: end } };
 }
 

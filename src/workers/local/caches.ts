@@ -1,90 +1,154 @@
 /**
- * Cache mounts: folders below volumes/caches of the store that outlive every step. A lock on each, over all processes,
- * keeps those apart that ask for it.
+ * Cache mounts: their data are volumes of kind `cache`, opened for as long as a step runs as its `sharing` says. A step's
+ * caches are opened in one order for all steps, so that two never wait for each other.
  */
-import { chmodSync, chownSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { copyNode } from '../../kit/copy-node.ts';
+import { copyMetadata } from '../../kit/copy-node.ts';
+import { copyTree } from '../../kit/copy-tree.ts';
 import { canonicalJson, hexOf, sha256 } from '../../kit/digest.ts';
-import { setTimes } from '../../kit/system.ts';
-import { listFolder, lstat, lstatIfAny } from '../../kit/walk.ts';
-import type { CacheMount, SnapshotId } from '../../plan/index.ts';
-import { newId, withLock } from '../../store/runs.ts';
+import { UserError, wrongUse } from '../../kit/errors.ts';
+import { removeTree } from '../../kit/tar/safe-root.ts';
+import { lstat, lstatIfAny, readEntry } from '../../kit/walk.ts';
+import type { CacheMount, Mount, SnapshotId } from '../../plan/index.ts';
 import type { Store } from '../../store/store.ts';
+import { forkVolume, type OpenRequest, useVolume } from '../../volumes/index.ts';
+import type { StepTask } from '../worker.ts';
+import { inTree } from './in-tree.ts';
+import type { RunPlace } from './run-place.ts';
 
-/** Locks that a private cache found taken. */
-class Taken extends Error {}
-
-export interface CachePlace {
-  store: Store;
-  /** Folder of the run: half-made caches go with it. */
-  runDir: string;
-  signal: AbortSignal;
+export interface OpenCaches extends Disposable {
+  /** Host folder of each cache mount. */
+  hosts: ReadonlyMap<CacheMount, string>;
+  /** The step has succeeded: what it changed in forks becomes their caches' state. */
+  keep(): Promise<void>;
 }
 
-/**
- * Calls `body` with the host folder of a cache. `from` names and shows what it starts from: another origin is another
- * cache, as is another owner or mode.
- */
-export async function withCache<T>(
-  place: CachePlace,
-  mount: CacheMount,
-  from: { snapshot: SnapshotId; open: () => string } | undefined,
-  body: (host: string) => Promise<T>,
-): Promise<T> {
+type Task = Pick<StepTask, 'snapshotOf' | 'signal'>;
+
+interface OpenCache extends Disposable {
+  host: string;
+  keep?(): Promise<void>;
+}
+
+/** Opens all caches of a step; dispose of them when it has ended. */
+export async function openCaches(place: RunPlace, mounts: readonly Mount[], task: Task): Promise<OpenCaches> {
+  const groups = groupByVolume(mounts, task);
+  const hosts = new Map<CacheMount, string>();
+  const opened: OpenCache[] = [];
+  const close = () => {
+    for (const cache of opened) cache[Symbol.dispose]();
+  };
+  try {
+    for (const [name, group] of groups) {
+      const cache = await openCache(place, name, group, task);
+      opened.push(cache);
+      for (const mount of group) hosts.set(mount, cache.host);
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return {
+    hosts,
+    async keep() {
+      for (const cache of opened) await cache.keep?.();
+    },
+    [Symbol.dispose]: close,
+  };
+}
+
+/** One volume may be mounted at several places of a step: it is opened once. Sorted by name. */
+function groupByVolume(mounts: readonly Mount[], task: Task): [string, CacheMount[]][] {
+  const groups = new Map<string, CacheMount[]>();
+  for (const mount of mounts) {
+    if (mount.type !== 'cache') continue;
+    const name = cacheVolume(mount, mount.from && task.snapshotOf(mount.from.step));
+    groups.set(name, [...(groups.get(name) ?? []), mount]);
+  }
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** What decides which cache it is: another origin is another cache, as is another owner or mode. */
+function identityOf({ id, owner, mode, from }: CacheMount, origin: SnapshotId | undefined): string {
+  const start = origin === undefined ? null : [origin, from?.path];
+  return hexOf(sha256(canonicalJson([id, owner, mode, start])));
+}
+
+const longestId = 60;
+
+/** The volume of a cache mount: `cache-ID`, with a digest after it where the id alone doesn't say all. */
+export function cacheVolume(mount: CacheMount, origin: SnapshotId | undefined): string {
   const { id, owner, mode } = mount;
-  const origin = from ? [from.snapshot, mount.from?.path] : null;
-  const name = `cache-${hexOf(sha256(canonicalJson([id, owner, mode, origin]))).slice(0, 32)}`;
-  const open = (own: string) => body(makeCache(place, own, mount, from?.open));
-  const { store, signal } = place;
-  if (mount.sharing === 'locked')
-    return withLock(store, name, { onWait: () => {}, signal }, () => open(name));
-  if (mount.sharing === 'shared') return open(name);
+  const readable = id
+    .replaceAll(/[^a-zA-Z0-9_.-]+/g, '-')
+    .replace(/^-+/, '')
+    .slice(0, longestId);
+  const isPlain =
+    readable === id && owner.uid === 0 && owner.gid === 0 && mode === 0o755 && origin === undefined;
+  return `cache-${readable}${isPlain ? '' : `-${identityOf(mount, origin).slice(0, 8)}`}`;
+}
+
+/** In place of several mounts of one volume, the strictest of their words holds. */
+const strictness: readonly CacheMount['sharing'][] = ['private', 'locked', 'fork', 'shared'];
+
+async function openCache(
+  place: RunPlace,
+  name: string,
+  group: readonly CacheMount[],
+  task: Task,
+): Promise<OpenCache> {
+  const { store, runId, runDir } = place;
+  const run = { id: runId, dir: runDir };
+  const [mount] = group as [CacheMount];
+  const sharing = strictness.find((word) => group.some((one) => one.sharing === word)) ?? 'shared';
+  const request = requestFor(place, mount, task, '');
+  if (sharing === 'fork') return forkVolume(store, run, name, request);
+  if (sharing === 'shared') return useVolume(store, run, name, request);
+  if (sharing === 'locked') return useVolume(store, run, name, { ...request, mode: 'alone' });
   for (let number = 1; ; number++) {
-    const own = number === 1 ? name : `${name}-${number}`;
-    const onWait = () => {
-      throw new Taken();
-    };
+    const suffix = number === 1 ? '' : `-${number}`;
     try {
-      return await withLock(store, own, { onWait, signal }, () => open(own));
+      const own = requestFor(place, mount, task, suffix);
+      return await useVolume(store, run, `${name}${suffix}`, { ...own, mode: 'alone', refuse: true });
     } catch (error) {
-      if (!(error instanceof Taken)) throw error;
+      if (!(error instanceof UserError) || error.code !== 'volume-in-use') throw error;
     }
   }
 }
 
-/** Makes the cache when it isn't there: whole or not at all. */
-function makeCache(
-  { store, runDir }: CachePlace,
-  name: string,
-  { owner, mode }: CacheMount,
-  openOrigin: (() => string) | undefined,
-): string {
-  const folder = join(store.dir, 'volumes', 'caches');
-  const host = join(folder, name);
-  if (lstatIfAny(host) !== undefined) return host;
-  mkdirSync(folder, { recursive: true, mode: 0o711 });
-  const half = join(runDir, `new-${newId()}`);
-  if (openOrigin !== undefined) copyTree(openOrigin(), half);
-  else {
-    mkdirSync(half);
-    chownSync(half, owner.uid, owner.gid);
-    chmodSync(half, mode);
-  }
-  try {
-    renameSync(half, host);
-  } catch (error) {
-    // Another process was faster.
-    if (lstatIfAny(host) === undefined) throw error;
-    rmSync(half, { recursive: true, force: true });
-  }
-  return host;
+function requestFor(place: RunPlace, mount: CacheMount, task: Task, suffix: string): OpenRequest {
+  const { id, owner, mode, from } = mount;
+  const origin = from && task.snapshotOf(from.step);
+  const legacy = `cache-${identityOf(mount, origin).slice(0, 32)}${suffix}`;
+  const fill = async (root: string): Promise<void> => {
+    if (takeOver(place.store, legacy, root)) return;
+    if (from !== undefined && origin !== undefined) return copyOrigin(place, origin, from.path, root, task);
+    chownSync(root, owner.uid, owner.gid);
+    chmodSync(root, mode);
+  };
+  return { signal: task.signal, create: { kind: 'cache', origin: `cache mount ${id}`, fill } };
 }
 
-/** Copies a tree with all its metadata. */
-export function copyTree(from: string, to: string): void {
-  copyNode(from, to);
-  if (!lstat(from).isDirectory()) return;
-  for (const name of listFolder(from)) copyTree(`${from}/${name}`, `${to}/${name}`);
-  setTimes(to, lstat(from).mtimeNs);
+/** Caches lay in volumes/caches/, named by digest, before there were volumes. */
+function takeOver(store: Store, legacy: string, root: string): boolean {
+  const old = join(store.dir, 'volumes', 'caches', legacy);
+  if (lstatIfAny(old) === undefined) return false;
+  removeTree(root);
+  renameSync(old, root);
+  return true;
+}
+
+async function copyOrigin(
+  { snapshots }: RunPlace,
+  snapshot: SnapshotId,
+  path: string,
+  root: string,
+  { signal }: Task,
+): Promise<void> {
+  const origin = inTree(snapshots.mountView(snapshot), path, 'what a cache starts from');
+  if (!lstat(origin).isDirectory())
+    throw wrongUse('not-a-folder', `${path}, what a cache starts from, is not a folder.`);
+  await copyTree(origin, root, { signal });
+  copyMetadata(readEntry(origin, ''), root);
 }

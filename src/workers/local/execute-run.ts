@@ -6,6 +6,7 @@ import type { RunOp, SnapshotId, StepId } from '../../plan/index.ts';
 import { newId } from '../../store/runs.ts';
 import type { StepOutcome, StepTask } from '../worker.ts';
 import { mountHostBuilder } from './builder-root.ts';
+import { type OpenCaches, openCaches } from './caches.ts';
 import { describeFailure } from './describe-failure.ts';
 import { prepareEmulation } from './emulation.ts';
 import { inTree } from './in-tree.ts';
@@ -22,7 +23,8 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
   const workspace = snapshots.fork(task.base);
   let isDone = false;
   try {
-    const result = await runIn(place, op, workspace, task);
+    using caches = await openCaches(place, op.mounts, task);
+    const result = await runIn(place, op, workspace, { ...task, caches: caches.hosts });
     if (result.outcome === 'exit' && result.exitCode === 0) {
       const durationMs = performance.now() - startedMs;
       const { stage, title } = task.step;
@@ -35,6 +37,7 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
         durationMs,
       });
       isDone = true;
+      await caches.keep();
       return { outcome: 'done', snapshot, durationMs };
     }
     if (result.outcome === 'cancelled') return { outcome: 'cancelled' };
@@ -58,7 +61,9 @@ export async function runIn(
   place: RunPlace,
   op: RunOp,
   workspace: Workspace,
-  task: Pick<StepTask, 'snapshotOf' | 'limits' | 'timeoutMs' | 'signal' | 'onOutput'>,
+  task: Pick<StepTask, 'snapshotOf' | 'limits' | 'timeoutMs' | 'signal' | 'onOutput'> & {
+    caches: OpenCaches['hosts'];
+  },
   extras: RunExtras = {},
 ): Promise<RunResult> {
   const id = `${place.runId}-${newId()}`;

@@ -2,9 +2,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { mountOverlay, mountTmpfs } from '../../kit/system.ts';
-import type { CacheMount, Mount, RunOp, SecretMount, SshMount, StepMount } from '../../plan/index.ts';
+import type { Mount, RunOp, SecretMount, SshMount, StepMount } from '../../plan/index.ts';
 import type { StepTask } from '../worker.ts';
-import { withCache } from './caches.ts';
+import type { OpenCaches } from './caches.ts';
 import { inTree } from './in-tree.ts';
 import { type AgentSocket, openAgent, secretContent, writeSecret } from './provisions.ts';
 import type { RunPlace } from './run-place.ts';
@@ -16,7 +16,10 @@ export interface OpenMounts {
   env: Readonly<Record<string, string>>;
 }
 
-type MountTask = Pick<StepTask, 'snapshotOf' | 'signal'>;
+type MountTask = Pick<StepTask, 'snapshotOf'> & {
+  /** Host folder of each cache. */
+  caches: OpenCaches['hosts'];
+};
 
 /** Calls `body` with all mounts open; `dir` is the run's own folder, whose mounts the caller ends. */
 export async function withMounts<T>(
@@ -26,50 +29,13 @@ export async function withMounts<T>(
   task: MountTask,
   body: (open: OpenMounts) => Promise<T>,
 ): Promise<T> {
-  const caches = op.mounts.filter((mount): mount is CacheMount => mount.type === 'cache');
-  // In one order for all runs: two that lock the same caches never wait for each other.
-  const sorted = caches.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
-  const shown = new Map<CacheMount, string>();
-  const openCaches = async (at: number): Promise<T> => {
-    const mount = sorted[at];
-    if (mount === undefined) return withOthers(place, op, dir, task, shown, body);
-    return withCache(
-      { store: place.store, runDir: place.runDir, signal: task.signal },
-      mount,
-      originOf(place, mount, task),
-      (host) => {
-        shown.set(mount, host);
-        return openCaches(at + 1);
-      },
-    );
-  };
-  return openCaches(0);
-}
-
-function originOf({ snapshots }: RunPlace, { from }: CacheMount, { snapshotOf }: MountTask) {
-  if (from === undefined) return undefined;
-  const snapshot = snapshotOf(from.step);
-  return {
-    snapshot,
-    open: () => inTree(snapshots.mountView(snapshot), from.path, 'what a cache starts from'),
-  };
-}
-
-async function withOthers<T>(
-  place: RunPlace,
-  op: Pick<RunOp, 'mounts' | 'security'>,
-  dir: string,
-  task: MountTask,
-  caches: ReadonlyMap<CacheMount, string>,
-  body: (open: OpenMounts) => Promise<T>,
-): Promise<T> {
   const agents: AgentSocket[] = [];
   const env: Record<string, string> = {};
   try {
     const opened: RunMount[] = [];
     for (const [index, mount] of op.mounts.entries()) {
       const isSealed = op.security === 'builder';
-      const target = await openMount({ place, dir, task, caches, agents, env, isSealed }, mount, index);
+      const target = await openMount({ place, dir, task, agents, env, isSealed }, mount, index);
       if (target !== undefined) opened.push(target);
     }
     return await body({ mounts: opened, env });
@@ -82,7 +48,6 @@ interface Opening {
   place: RunPlace;
   dir: string;
   task: MountTask;
-  caches: ReadonlyMap<CacheMount, string>;
   agents: AgentSocket[];
   env: Record<string, string>;
   /** The run may mount, and could make a read-only mount writable. */
@@ -96,7 +61,7 @@ async function openMount(opening: Opening, mount: Mount, index: number): Promise
     case 'step':
       return openStep(opening, mount, index);
     case 'cache': {
-      const source = opening.caches.get(mount) as string;
+      const source = opening.task.caches.get(mount) as string;
       return { type: 'bind', source, target: mount.target, readonly: mount.readOnly };
     }
     case 'secret':

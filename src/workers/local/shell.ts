@@ -3,9 +3,10 @@ import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { wrongUse } from '../../kit/errors.ts';
 import { lstatIfAny } from '../../kit/walk.ts';
-import type { ImageConfig, Mount, RunOp, SnapshotId } from '../../plan/index.ts';
+import type { ImageConfig, Mount, RunOp, SnapshotId, StepId } from '../../plan/index.ts';
 import { findSnapshot } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
+import { openCaches } from './caches.ts';
 import { type RunExtras, runIn } from './execute-run.ts';
 import type { LocalWorker } from './local-worker.ts';
 import { noProvisions } from './provisions.ts';
@@ -35,16 +36,20 @@ export async function openShell(
       argv.length > 0
         ? argv
         : [findShell(join(workspace.root, op.root.type === 'snapshot' ? op.root.path : ''))];
+    const at = { store, snapshots, runDir: run.dir, runId: run.id, provisions: noProvisions };
+    const snapshotOf = (id: StepId) => id as unknown as SnapshotId;
+    using caches = await openCaches(at, op.mounts, { snapshotOf, signal: io.signal });
     return await runIn(
-      { store, snapshots, runDir: run.dir, runId: run.id, provisions: noProvisions },
+      at,
       { ...op, argv: shell, env: { ...op.env, TERM: process.env['TERM'] ?? 'dumb' } },
       workspace,
       {
-        snapshotOf: (id) => id as unknown as SnapshotId,
+        snapshotOf,
         limits: {},
         timeoutMs: undefined,
         signal: io.signal,
         onOutput: () => {},
+        caches: caches.hosts,
       },
       { stdio: io.stdio, onLaunch: io.onLaunch },
     );

@@ -17,7 +17,8 @@ export interface CacheMount {
   id: string;
   target: string;
   readOnly: boolean;
-  sharing: 'shared' | 'private' | 'locked';
+  /** `fork` is Cambium's own. */
+  sharing: 'shared' | 'private' | 'locked' | 'fork';
   /** What an empty cache starts from. */
   from?: string;
   source: string;

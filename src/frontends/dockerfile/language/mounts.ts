@@ -15,7 +15,7 @@ export class MountError extends Error {
 
 const types = ['bind', 'cache', 'tmpfs', 'secret', 'ssh'] as const;
 type MountType = (typeof types)[number];
-const sharings = ['shared', 'private', 'locked'] as const;
+const sharings = ['shared', 'private', 'locked', 'fork'] as const;
 
 /** Other names of keys. */
 const aliases: Readonly<Record<string, string>> = {

@@ -7,7 +7,7 @@ import { linkSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyMetadata, copyNode } from '../../../kit/copy-node.ts';
 import { fsPath } from '../../../kit/names.ts';
-import { bindMount, getXattr, mountOverlay, unmount } from '../../../kit/system.ts';
+import { bindMount, mountOverlay, unmount } from '../../../kit/system.ts';
 import type { Change, Entry } from '../../../kit/tree.ts';
 import {
   joinPath,
@@ -18,6 +18,7 @@ import {
   sameMetadata,
   typeOf,
 } from '../../../kit/walk.ts';
+import { isOpaque, isWhiteout } from '../../../kit/whiteouts.ts';
 import type { SnapshotDriver, Stack, Workspace } from './driver.ts';
 
 export function overlayDriver(snapshotsDir: string): SnapshotDriver {
@@ -152,14 +153,6 @@ function mergedFolders(folders: readonly string[]): { merged: string[]; opaque: 
   }
   const lowest = merged.at(-1) as string;
   return { merged, opaque: lowest === folders.at(-1) && isOpaque(lowest) };
-}
-
-function isWhiteout(stats: { mode: bigint; rdev: bigint }): boolean {
-  return (stats.mode & 0o170000n) === 0o020000n && stats.rdev === 0n;
-}
-
-function isOpaque(folder: string): boolean {
-  return getXattr(folder, 'trusted.overlay.opaque')?.toString() === 'y';
 }
 
 /** The first folder that has all of the path decides, unless a whiteout or an opaque folder above it hides the rest. */
