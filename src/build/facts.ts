@@ -52,6 +52,11 @@ export function copyFacts(
   return facts;
 }
 
+/** `files`: the key of the step whose files are laid over the base. */
+export function linkFacts(base: StepKey | undefined, files: StepKey | undefined): InputFacts {
+  return { ...commonFacts('link', base), files: files as string };
+}
+
 /** `mounts[i]`: the key of the step that the i-th mount shows, if it is one. */
 export function runFacts(
   op: RunOp,
@@ -115,6 +120,7 @@ export function stepOfMount(mount: Mount): Step['id'] | undefined {
 export function referencedSteps(step: Step): Step['id'][] {
   const { op } = step;
   if (op.type === 'copy') return op.copies.flatMap(({ from }) => (from.type === 'step' ? [from.step] : []));
+  if (op.type === 'link') return [op.step];
   if (op.type !== 'run') return [];
   const builder = op.root.type === 'builder' && op.root.builder !== 'host' ? [op.root.builder.step] : [];
   return [...op.mounts.flatMap((mount) => stepOfMount(mount) ?? []), ...builder];

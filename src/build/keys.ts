@@ -2,11 +2,11 @@
  * Finds the key of each step, as far as that can be known without running anything: a copy from another step has a key
  * only once that step's result is there, for it is keyed by the content that it takes.
  */
-import type { Plan, SnapshotId, Step, StepId, StepKey } from '../plan/index.ts';
+import type { LinkOp, Plan, RunOp, SnapshotId, SourceOp, Step, StepId, StepKey } from '../plan/index.ts';
 import type { InputFacts } from '../store/builds.ts';
 import type { CacheHit } from '../store/snapshots.ts';
 import type { Worker } from '../workers/worker.ts';
-import { copyFacts, keyOf, referencedSteps, runFacts, sourceFacts, stepOfMount } from './facts.ts';
+import { copyFacts, keyOf, linkFacts, referencedSteps, runFacts, sourceFacts, stepOfMount } from './facts.ts';
 import { locate } from './locate.ts';
 
 export interface KeyedStep {
@@ -63,22 +63,35 @@ export function keyStep(
       throw locate(error, step.location);
     }
   }
-  const facts =
-    op.type === 'source'
-      ? sourceFacts(op, identities.get(step.id) ?? {})
-      : runFacts(
-          op,
-          base,
-          op.mounts.map((mount) => {
-            const shown = stepOfMount(mount);
-            return shown && keys.get(shown);
-          }),
-          op.root.type === 'builder' && op.root.builder !== 'host'
-            ? keys.get(op.root.builder.step)
-            : undefined,
-        );
+  const facts = factsOf(op, base, { keys, identity: identities.get(step.id) ?? {} });
   const key = keyOf(facts);
   return { step, key, alias: undefined, facts, hit: find(key) };
+}
+
+function factsOf(
+  op: SourceOp | LinkOp | RunOp,
+  base: StepKey | undefined,
+  {
+    keys,
+    identity,
+  }: { keys: ReadonlyMap<StepId, StepKey | undefined>; identity: Readonly<Record<string, string>> },
+): InputFacts {
+  switch (op.type) {
+    case 'source':
+      return sourceFacts(op, identity);
+    case 'link':
+      return linkFacts(base, keys.get(op.step));
+    case 'run': {
+      const mounts = op.mounts.map((mount) => {
+        const shown = stepOfMount(mount);
+        return shown && keys.get(shown);
+      });
+      const { root } = op;
+      const builder =
+        root.type === 'builder' && root.builder !== 'host' ? keys.get(root.builder.step) : undefined;
+      return runFacts(op, base, mounts, builder);
+    }
+  }
 }
 
 function keyCopy(

@@ -7,7 +7,7 @@ import type { StepState } from '../store/builds.ts';
 import type { StepOutcome, StepTask, Worker } from '../workers/worker.ts';
 import { referencedSteps } from './facts.ts';
 import { type Identities, type KeyedStep, keyPlan, keyStep } from './keys.ts';
-import { locate } from './locate.ts';
+import { locate, whereIn } from './locate.ts';
 
 export interface ScheduleRequest {
   plan: Plan;
@@ -159,10 +159,11 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
     if (outcome.outcome === 'cancelled') throw cancel(keyed, 'it was stopped');
     if (outcome.outcome === 'failed') {
       hasFailed = true;
+      const tail = request.tailOf(step.id);
       const failure: StepFailure = {
         ...outcome.failure,
-        tail: request.tailOf(step.id),
-        ...(step.location && { location: step.location }),
+        ...whereIn(step, { ...outcome.failure, tail }),
+        tail,
         workspaceKept: outcome.workspace !== undefined,
       };
       const kept = outcome.workspace === undefined ? {} : { workspace: outcome.workspace };

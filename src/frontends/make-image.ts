@@ -9,6 +9,7 @@ import {
   type ImageContext,
   imageFor,
   isPlatform,
+  layoutHistory,
   saveImage,
   saveIndex,
   shortName,
@@ -60,16 +61,15 @@ function saveResults(request: BuildRequest, plan: Plan, snapshots: readonly Snap
   const { db } = request.store;
   const results: PlanResult[] = [plan, ...(plan.others ?? [])];
   const tags = results.length === 1 ? request.tags : [];
-  const images = results.map((wanted, at) => {
-    const { root, config, platform } = wanted.image;
+  const images: Image[] = [];
+  for (const [at, wanted] of results.entries()) {
+    const { root, config: plain, platform, author } = wanted.image;
     const snapshot = snapshots[at] as SnapshotId;
     const history = historyOf(request, plan, wanted, snapshot);
-    return saveImage(
-      db,
-      { snapshot, root, config: withLabels(config, request.labels), platform, history },
-      tags,
-    );
-  });
+    const config = withLabels(plain, request.labels);
+    const facts = { snapshot, root, config, platform, history, ...(author !== undefined && { author }) };
+    images.push(saveImage(db, facts, tags));
+  }
   const [first] = images as [Image];
   if (images.length === 1) return first;
   const own = images.find(({ platform }) => isPlatform(platform, hostPlatform()));
@@ -117,6 +117,10 @@ function inherited(store: Store, { op }: Step, lineage: readonly SnapshotRow[]):
     const found = findImage(store.db, reference);
     const image = found && platform ? imageFor(found, platform) : found;
     if (image?.snapshot === lineage[0]?.id) return [...(image?.history ?? [])];
+  }
+  if (op.type === 'source' && op.source.type === 'oci-layout') {
+    const own = layoutHistory(op.source, lineage.map(({ id }) => id).reverse());
+    if (own !== undefined) return own;
   }
   return lineage.map((row) => itemOf(row, new Map())).reverse();
 }

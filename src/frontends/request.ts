@@ -5,6 +5,13 @@ import type { DockerfileOptions } from './dockerfile/request.ts';
 /** Reads a file of a built plan's snapshot, by its path from the snapshot's root; undefined where there is none. */
 export type SnapshotFiles = (path: string) => Buffer | undefined;
 
+/** What a build takes over from the image that it starts from. */
+export interface BaseImage {
+  config: ImageConfig;
+  platform: Platform;
+  author?: string;
+}
+
 export interface PlanRequest {
   /** The build file: absolute; `-` for a Dockerfile that came on standard input. */
   path: string;
@@ -23,7 +30,7 @@ export interface PlanRequest {
   /** Run the steps of these stages, whether their keys are known or not. */
   noCacheFilter?: readonly string[];
   /** The configuration of an image that a build starts from; undefined for sources that have none. */
-  resolveImage?: (source: Source) => Promise<{ config: ImageConfig; platform: Platform } | undefined>;
+  resolveImage?: (source: Source) => Promise<BaseImage | undefined>;
   /** What a Dockerfile is built with; without it, `path` is a spec or a program. */
   dockerfile?: DockerfileOptions;
   /** Told of what is doubtful in a build file. */

@@ -35,6 +35,7 @@ export {
   identifySource,
   importImage,
   importSource,
+  layoutHistory,
   type ResolvedSource,
   resolveSource,
 } from './sources/index.ts';

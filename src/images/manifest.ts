@@ -47,6 +47,7 @@ export async function composeImage(
   );
   const config = small({
     created,
+    author: image.author,
     architecture: image.platform.architecture,
     os: image.platform.os,
     variant: image.platform.variant,

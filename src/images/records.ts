@@ -23,6 +23,7 @@ export interface NewImage {
   config: ImageConfig;
   platform: Platform;
   history: readonly HistoryItem[];
+  author?: string;
 }
 
 export interface Image extends NewImage {
@@ -49,6 +50,7 @@ interface ImageRow {
   history: string;
   created_ms: number;
   manifest: string | null;
+  author: string | null;
 }
 
 /** Files an image and gives it `tags` (in any form); the same record again is the same image, with its first time. */
@@ -62,8 +64,8 @@ export function saveImage(
   const names = tags.map(normaliseTag);
   return transaction(db, () => {
     db.prepare(
-      `INSERT OR IGNORE INTO images (id, snapshot, root, config, platform, history, created_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR IGNORE INTO images (id, snapshot, root, config, platform, history, created_ms, author)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       id,
       record.snapshot,
@@ -72,6 +74,7 @@ export function saveImage(
       JSON.stringify(record.platform),
       JSON.stringify(record.history),
       createdMs ?? Date.now(),
+      record.author ?? null,
     );
     for (const name of names) putTag(db, name, id);
     return imageById(db, id) as Image;
@@ -100,6 +103,7 @@ function toImage(row: ImageRow): Image {
     platform: JSON.parse(row.platform) as Platform,
     history: JSON.parse(row.history) as HistoryItem[],
     createdMs: row.created_ms,
+    ...(row.author === null ? {} : { author: row.author }),
     ...(row.manifest === null ? {} : { manifest: row.manifest as Digest }),
   };
 }
@@ -133,8 +137,8 @@ export function saveIndex(
   return transaction(db, () => {
     const { changes } = db
       .prepare(
-        `INSERT OR IGNORE INTO images (id, snapshot, root, config, platform, history, created_ms)
-         SELECT ?, snapshot, root, config, platform, history, ? FROM images WHERE id = ?`,
+        `INSERT OR IGNORE INTO images (id, snapshot, root, config, platform, history, created_ms, author)
+         SELECT ?, snapshot, root, config, platform, history, ?, author FROM images WHERE id = ?`,
       )
       .run(id, Math.max(...members.map(({ createdMs }) => createdMs)), standsFor.id);
     const add = db.prepare('INSERT INTO members ("index", position, image) VALUES (?, ?, ?)');

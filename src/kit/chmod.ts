@@ -62,7 +62,8 @@ function actionsOf(classBits: number, operator: Operator, permissions: string): 
       if (onlyOthers) continue;
       who |= sticky;
       bits |= sticky;
-    } else if (letter === 'X') searchBits |= operator === '+' ? 0o111 : 0;
+    } else if (letter === 'X' && operator !== '-') searchBits |= 0o111;
+    else if (letter === 'X') bits |= 0o111;
     else {
       // A copy of another class's bits stands for itself: what was gathered goes first.
       cleared = true;

@@ -38,6 +38,7 @@ export interface ImageSpec {
   root: string;
   config: ImageConfig;
   platform: Platform;
+  author?: string;
 }
 
 /** A line of an image's history. */
@@ -89,6 +90,8 @@ export interface Step {
   op: Op;
   /** Where a person wrote it. */
   location?: PlanLocation;
+  /** The script that its command runs, where that stands in the build file: so that an error can name a line of it. */
+  script?: PlanScript;
   /** Carries inputs only (the folder of a stage); progress doesn't show it unless it fails. */
   internal?: boolean;
   /** Run even when its key is known (`--no-cache`). */
@@ -97,13 +100,21 @@ export interface Step {
   history?: { createdBy: string; emptyLayer?: boolean };
 }
 
+export interface PlanScript {
+  text: string;
+  /** Line of the build file on which it begins. */
+  line: number;
+  /** What its interpreter calls it in messages: the shell (of `sh -c`), the script's path, or `stdin`. */
+  reader: string;
+}
+
 export interface PlanLocation {
   file: string;
   line?: number;
   endLine?: number;
 }
 
-export type Op = SourceOp | CopyOp | RunOp;
+export type Op = SourceOp | CopyOp | LinkOp | RunOp;
 
 /** Brings in a root filesystem from elsewhere. */
 export interface SourceOp {
@@ -196,6 +207,15 @@ export interface InlineFile {
   path: string;
   data: string;
   mode: number;
+}
+
+/**
+ * Lays the files of another step, which has no base, over its own base: folders are put together, all else takes the place
+ * of what is there, links too. No file is read or copied for it where snapshots are stacks.
+ */
+export interface LinkOp {
+  type: 'link';
+  step: StepId;
 }
 
 /** Runs a command. */

@@ -181,6 +181,7 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX volume_uses_volume ON volume_uses(volume);
   `,
+  'ALTER TABLE images ADD COLUMN author TEXT',
 ];
 
 /** Opens (and makes or migrates) the database at `path`. */

@@ -194,3 +194,19 @@ test('a folder by name as base and as source, and triggers of a base', () => {
   const run = buildOk(['.', ...more], at);
   expect(printed(run)).toEqual(['trigger', readFileSync(place.path('ctx/a.txt'), 'utf8').trim(), 's']);
 });
+
+test('a heredoc that fails shows the line within it', () => {
+  dockerfile('FROM base', 'RUN <<EOF', 'set -e', 'echo one', 'no-such-program', 'echo two', 'EOF');
+  const early = cambium(['build', '.'], at);
+  expect(early.code).toBe(1);
+  expect(early.stderr).toMatch(/--> Dockerfile:5\n/);
+  dockerfile('FROM base', 'RUN <<EOF', 'set -e', 'echo one', 'test -e /nothing', 'echo two', 'EOF');
+  // Any line may have failed: all of the script is shown.
+  expect(cambium(['build', '.'], at).stderr).toMatch(
+    /--> Dockerfile:2:1\n {2}\|\n2 \| RUN <<EOF\n3 \| set -e\n/,
+  );
+  dockerfile('FROM base', 'RUN <<EOF', 'echo one', '', 'test -e /nothing', '# end', 'EOF');
+  const last = cambium(['build', '.'], at);
+  expect(last.stderr).toContain('The command exited with 1 in line 3 of its script.');
+  expect(last.stderr).toMatch(/--> Dockerfile:5\n {2}\|\n5 \| test -e \/nothing\n/);
+});

@@ -145,9 +145,10 @@ async function makePlan(
   if (how.all) for (const { index } of dockerfile.stages) await planner.stage(index);
   const state = await planner.stage(targetIndex(dockerfile, request.target));
   const result = rootOf(planner, state);
-  const { config, history } = state;
+  const { config, author, history } = state;
   const platform = asked ?? state.platform;
-  return { version: 1, steps: planner.list.steps, result, image: { root: '/', config, platform, history } };
+  const image = { root: '/', config, platform, history, ...(author !== undefined && { author }) };
+  return { version: 1, steps: planner.list.steps, result, image };
 }
 
 function targetIndex({ stages, file }: Dockerfile, target: string | undefined): number {

@@ -5,12 +5,12 @@ import { wrongUse } from '../../kit/errors.ts';
 import type { Plan, StepId } from '../../plan/index.ts';
 import { assemble } from '../assemble.ts';
 import { type Complaint, throwComplaints } from '../complaints.ts';
+import { renameSteps } from '../rename-steps.ts';
 import type { PlanRequest } from '../request.ts';
 import { parseSource } from '../sources.ts';
 import { callerLocation, type ImageEntry, type StageEntry } from './authoring.ts';
 import { imageConfig } from './image.ts';
 import { runProgram } from './load.ts';
-import { renameSteps } from './rename.ts';
 import { checkDeclared, givenSettings, settingFunctions } from './settings.ts';
 import { programStages } from './stages.ts';
 

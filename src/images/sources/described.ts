@@ -32,6 +32,7 @@ export interface DescribedImage {
   identity: Digest;
   config: ImageConfig;
   platform: Platform;
+  author?: string;
   createdMs?: number;
   history: OciHistory[];
   layers: LayerBlob[];
@@ -49,6 +50,7 @@ interface Descriptor {
 
 interface ConfigFile {
   created?: string;
+  author?: string;
   architecture?: string;
   os?: string;
   variant?: string;
@@ -176,7 +178,7 @@ export function describeDockerArchive(files: ImageFiles, reference?: string): De
 
 function describeConfig(
   file: ConfigFile,
-): Pick<DescribedImage, 'config' | 'platform' | 'createdMs' | 'history'> {
+): Pick<DescribedImage, 'config' | 'platform' | 'author' | 'createdMs' | 'history'> {
   const createdMs = Date.parse(file.created ?? '');
   return {
     config: withoutNulls(file.config ?? {}),
@@ -185,6 +187,7 @@ function describeConfig(
       architecture: file.architecture ?? archOfHost(),
       ...(file.variant ? { variant: file.variant } : {}),
     },
+    ...(file.author ? { author: file.author } : {}),
     ...(Number.isFinite(createdMs) ? { createdMs } : {}),
     history: file.history ?? [],
   };

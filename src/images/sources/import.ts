@@ -148,7 +148,7 @@ async function unpack(body: () => Promise<void>, place: string): Promise<void> {
 }
 
 /** History lines with the index of the layer each stands for; extra lines are taken for changes of the configuration. */
-function alignHistory(image: DescribedImage): (HistoryItem & { layer?: number })[] {
+export function alignHistory(image: DescribedImage): (HistoryItem & { layer?: number })[] {
   let next = 0;
   return image.history.map((line) => {
     const hasLayer = line.empty_layer !== true && next < image.layers.length;

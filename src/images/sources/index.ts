@@ -8,9 +8,16 @@ import type { ImageContext } from '../context.ts';
 import { imageFor } from '../indexes.ts';
 import { layersOf } from '../layers.ts';
 import type { SnapshotWriter } from '../ports.ts';
-import { type Image, requireImage, saveImage } from '../records.ts';
+import { type HistoryItem, type Image, requireImage, saveImage } from '../records.ts';
 import { fileDigest, folderDigest } from './identity.ts';
-import { type ImportedTree, type Importing, importFolder, importLayers, importTarball } from './import.ts';
+import {
+  alignHistory,
+  type ImportedTree,
+  type Importing,
+  importFolder,
+  importLayers,
+  importTarball,
+} from './import.ts';
 import { openAny, openLayout } from './open.ts';
 import { hostPlatform } from './platform.ts';
 import { blobFile } from './stored-layers.ts';
@@ -22,6 +29,7 @@ export interface ResolvedSource {
   /** Absent for sources that aren't images. */
   config?: ImageConfig;
   platform?: Platform;
+  author?: string;
 }
 
 /** What identifies a source and its content, as `name → digest`: it enters the key of the step that brings it in. */
@@ -30,6 +38,28 @@ export async function identifySource(
   source: LocalSource,
 ): Promise<Readonly<Record<string, string>>> {
   return { content: (await resolveSource(store, source)).identity };
+}
+
+function authorOf({ author }: { author?: string }): { author?: string } {
+  return author === undefined ? {} : { author };
+}
+
+/**
+ * The history of the image in a layout, in terms of the snapshots of its layers (the lowest first), which it was imported
+ * as; undefined when those are not its layers.
+ */
+export function layoutHistory(
+  source: LocalSource & { type: 'oci-layout' },
+  snapshots: readonly SnapshotId[],
+): HistoryItem[] | undefined {
+  const opened = openLayout(source.path);
+  using _files = opened.files;
+  const image = opened.describe(source.reference, source.platform);
+  if (image.layers.length !== snapshots.length) return undefined;
+  return alignHistory(image).map(({ layer, ...item }) => {
+    const snapshot = layer === undefined ? undefined : snapshots[layer];
+    return { ...item, ...(snapshot && { snapshot }) };
+  });
 }
 
 /** The image that a source names: of an index, that of the platform. */
@@ -45,13 +75,14 @@ export async function resolveSource(store: Store, source: LocalSource): Promise<
       const image = imageOf(store, source);
       // Its snapshot is never changed nor named again: no layer has to be hashed for this.
       const identity = sha256(canonicalJson({ snapshot: image.snapshot, root: image.root }));
-      return { identity, config: image.config, platform: image.platform };
+      return { identity, config: image.config, platform: image.platform, ...authorOf(image) };
     }
     case 'oci-layout': {
       const opened = openLayout(source.path);
       using _files = opened.files;
-      const { identity, config, platform } = opened.describe(source.reference, source.platform);
-      return { identity, config, platform };
+      const image = opened.describe(source.reference, source.platform);
+      const { identity, config, platform } = image;
+      return { identity, config, platform, ...authorOf(image) };
     }
     case 'tarball':
       return { identity: await fileDigest(store, source.path) };
@@ -136,7 +167,14 @@ export async function importImage(request: ImportRequest): Promise<Image> {
   const tags = request.tags.length > 0 ? request.tags : namesIn(described.names, path);
   return saveImage(
     context.store.db,
-    { ...tree, root: '/', config, platform, ...(createdMs === undefined ? {} : { createdMs }) },
+    {
+      ...tree,
+      root: '/',
+      config,
+      platform,
+      ...authorOf(described),
+      ...(createdMs === undefined ? {} : { createdMs }),
+    },
     tags,
   );
 }

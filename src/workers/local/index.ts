@@ -2,13 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { outside } from '../../kit/errors.ts';
 import { enterPrivateMounts, unmountBelow } from '../../kit/system.ts';
+import type { SnapshotId } from '../../plan/index.ts';
 import { beginRun, lease, type Run } from '../../store/runs.ts';
 import { findKey, lineageOf } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
-import type { Worker } from '../worker.ts';
+import type { StepOutcome, Worker } from '../worker.ts';
 import { type Contents, openContents } from './copy/content.ts';
 import { executeCopy } from './copy/execute.ts';
 import { endEmulation } from './emulation.ts';
+import { executeLink } from './execute-link.ts';
 import { executeRun } from './execute-run.ts';
 import { executeSource, folderCopy, isRemote } from './execute-source.ts';
 import { hostIdentity as identifyHost } from './host-identity.ts';
@@ -97,11 +99,17 @@ export function createLocalWorker(
       const startedMs = performance.now();
       if (op.type === 'run')
         return executeRun({ store, snapshots, runDir: run.dir, runId: run.id, provisions }, op, task);
-      const snapshot =
-        op.type === 'copy'
-          ? await executeCopy(store, snapshots, contents, op, task, run.dir)
-          : await executeSource(store, snapshots, contents, run, op, task);
-      return { outcome: 'done', snapshot, durationMs: performance.now() - startedMs };
+      const made = (snapshot: SnapshotId): StepOutcome => {
+        return { outcome: 'done', snapshot, durationMs: performance.now() - startedMs };
+      };
+      switch (op.type) {
+        case 'copy':
+          return made(await executeCopy(store, snapshots, contents, op, task, run.dir));
+        case 'link':
+          return made(executeLink(store, snapshots, op, task, run.dir));
+        case 'source':
+          return made(await executeSource(store, snapshots, contents, run, op, task));
+      }
     },
     readFile(snapshot, path) {
       const host = driverFor(store).locate(lineageOf(store.db, snapshot), path);

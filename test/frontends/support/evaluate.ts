@@ -50,6 +50,8 @@ export function buildPlan(plan: Plan, scratch: string): Built {
 
 function carryOut(step: Step, dir: string, dirOf: (step: string) => string): string {
   switch (step.op.type) {
+    case 'link':
+      throw new Error('no spec has such a step');
     case 'copy':
       for (const copy of step.op.copies) copyInto(copy, dir, dirOf);
       return '';

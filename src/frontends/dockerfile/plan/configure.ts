@@ -85,6 +85,7 @@ export function configure(state: StageState, instruction: StageInstruction, fact
       state.triggers.push(instruction.trigger);
       return true;
     case 'maintainer':
+      state.author = instruction.name;
       addHistory(state, `MAINTAINER ${instruction.name}`);
       return true;
     default:

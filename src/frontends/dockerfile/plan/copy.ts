@@ -6,7 +6,7 @@ import { blame } from '../language/complain.ts';
 import type { AddInstruction, CopyInstruction } from '../language/types.ts';
 import { type GitUrl, parseGitUrl } from './git-url.ts';
 import { fileOfUrl } from './places.ts';
-import { type From, mainContext, type Planner, resolveFrom } from './planner.ts';
+import { type From, mainContext, type Planner, resolveFrom, rootOf } from './planner.ts';
 import { addHistory, type StageState } from './state.ts';
 import { titleOf } from './step-list.ts';
 
@@ -64,13 +64,19 @@ export async function planCopy(
       planner.ignore,
     );
   const title = titleOf(instruction.text);
-  state.top = planner.list.add({
-    stage: label,
-    title,
-    base: state.top,
-    op: { type: 'copy', copies },
-    location,
-  });
+  const { list } = planner;
+  const step = { stage: label, title, location };
+  const op = { type: 'copy', copies } as const;
+  if (instruction.link) {
+    // The copy knows nothing of the base, so it stands when that changes: then it is only laid over the new one.
+    const files = list.add({ ...step, op });
+    state.top = list.add({
+      ...step,
+      base: rootOf(planner, state),
+      op: { type: 'link', step: files },
+      internal: true,
+    });
+  } else state.top = list.add({ ...step, base: state.top, op });
   addHistory(state, historyOf(instruction), state.top);
 }
 

@@ -1,14 +1,13 @@
 /** Plans of one Dockerfile for several platforms → one plan: steps that are the same for several are there once. */
 import { sha256 } from '../../../kit/digest.ts';
-import type { Copy, Mount, Op, Plan, PlanResult, Platform, Step, StepId } from '../../../plan/index.ts';
+import type { Plan, PlanResult, Platform, Step, StepId } from '../../../plan/index.ts';
+import { renameSteps } from '../../rename-steps.ts';
 import { formatPlatform } from '../language/platform.ts';
 
 interface PlatformPlan {
   platform: Platform;
   plan: Plan;
 }
-
-type NewIds = ReadonlyMap<StepId, StepId>;
 
 /** The first plan's result stays the result. Steps of one platform alone have its name in theirs and in their stage's. */
 export function mergePlans(plans: readonly PlatformPlan[]): Plan {
@@ -30,7 +29,7 @@ export function mergePlans(plans: readonly PlatformPlan[]): Plan {
       if (known !== undefined) continue;
       if (isShared) shared.set(definition, id);
       const stage = isShared ? step.stage : `${step.stage} (${name})`;
-      steps.push({ ...renamed(step, ids), id, stage });
+      steps.push({ ...renameSteps(step, (old) => ids.get(old) as StepId), stage });
     }
     return resultOf(plan, ids);
   });
@@ -42,39 +41,14 @@ export function mergePlans(plans: readonly PlatformPlan[]): Plan {
 function define(plan: Plan): Map<StepId, string> {
   const definitions = new Map<StepId, string>();
   for (const step of plan.steps) {
-    const { id: _id, ...rest } = renamed(step, definitions as ReadonlyMap<StepId, string> as NewIds);
-    definitions.set(step.id, sha256(JSON.stringify(rest)));
+    const named = renameSteps(step, (id) => (definitions.get(id) ?? '') as StepId);
+    definitions.set(step.id, sha256(JSON.stringify(named)));
   }
   return definitions;
 }
 
-function resultOf({ result, image }: Plan, ids: NewIds): PlanResult {
+function resultOf({ result, image }: Plan, ids: ReadonlyMap<StepId, StepId>): PlanResult {
   const newId = (id: StepId) => ids.get(id) as StepId;
   const history = image.history?.map((line) => (line.step ? { ...line, step: newId(line.step) } : line));
   return { result: newId(result), image: { ...image, ...(history && { history }) } };
-}
-
-/** The step with other names for the steps that it uses. */
-function renamed(step: Step, ids: NewIds): Step {
-  const { base, op, ...rest } = step;
-  return { ...rest, ...(base && { base: ids.get(base) as StepId }), op: renamedOp(op, ids) };
-}
-
-function renamedOp(op: Op, ids: NewIds): Op {
-  const newId = (id: StepId) => ids.get(id) as StepId;
-  const copyOf = (copy: Copy): Copy =>
-    copy.from.type === 'step' ? { ...copy, from: { ...copy.from, step: newId(copy.from.step) } } : copy;
-  const mountOf = (mount: Mount): Mount => {
-    if (mount.type === 'step') return { ...mount, step: newId(mount.step) };
-    if (mount.type !== 'cache' || mount.from === undefined) return mount;
-    return { ...mount, from: { ...mount.from, step: newId(mount.from.step) } };
-  };
-  switch (op.type) {
-    case 'source':
-      return op;
-    case 'copy':
-      return { ...op, copies: op.copies.map(copyOf) };
-    case 'run':
-      return { ...op, mounts: op.mounts.map(mountOf) };
-  }
 }

@@ -3,8 +3,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type SourceLocation, UserError, wrongUse } from '../../../kit/errors.ts';
 import { parseIgnoreFile } from '../../../kit/ignore.ts';
-import type { CopySource, ImageConfig, Platform, Source } from '../../../plan/index.ts';
-import type { PlanRequest } from '../../request.ts';
+import type { CopySource, Platform, Source } from '../../../plan/index.ts';
+import type { BaseImage, PlanRequest } from '../../request.ts';
 import { parseSource } from '../../sources.ts';
 import { normalPlatform } from '../language/platform.ts';
 import type { DockerfileOptions } from '../request.ts';
@@ -101,7 +101,7 @@ export async function describeSource(
   request: PlanRequest,
   source: Source,
   location: SourceLocation,
-): Promise<{ config: ImageConfig; platform: Platform } | undefined> {
+): Promise<BaseImage | undefined> {
   try {
     return await request.resolveImage?.(source);
   } catch (error) {

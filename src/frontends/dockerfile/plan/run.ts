@@ -1,6 +1,6 @@
 /** RUN → one step that runs a command, with its mounts. */
 import { posix } from 'node:path';
-import type { Mount, Network, RunOp, StepId } from '../../../plan/index.ts';
+import type { Mount, Network, PlanScript, RunOp, StepId } from '../../../plan/index.ts';
 import { blame } from '../language/complain.ts';
 import { chompHeredoc, heredocOf } from '../language/heredoc.ts';
 import { samePlatform } from '../language/platform.ts';
@@ -52,7 +52,9 @@ export async function planRun(
     ...(!samePlatform(state.platform, native) && { platform: state.platform }),
   };
   const title = titleOf(instruction.text);
-  state.top = list.add({ stage: label, title, base: state.top, op, location: instruction.location });
+  const script = scriptOf(instruction, argv);
+  const { location } = instruction;
+  state.top = list.add({ stage: label, title, base: state.top, op, location, ...(script && { script }) });
   const args = state.args.map(({ name, value }) => ({ name, value: state.env.get(name) ?? value ?? '' }));
   addHistory(state, runLine(argv, args), state.top);
 }
@@ -80,6 +82,22 @@ function wordsOf(
   const step = planner.list.add({ stage: label, title: `script ${first.name}`, op, internal: true });
   mounts.push({ type: 'step', step, path: '/', target: '/dev/pipes' });
   return [`/dev/pipes/${first.name}`];
+}
+
+/** The lines of a heredoc that an interpreter reads: alone, or on its standard input. */
+function scriptOf(
+  { heredocs, command, location }: RunInstruction,
+  argv: readonly string[],
+): PlanScript | undefined {
+  const [heredoc, another] = heredocs;
+  if (heredoc === undefined || another !== undefined || !command.shell) return undefined;
+  const { content: text, line } = heredoc;
+  // That of a trigger stands in no file.
+  if (line <= location.line || line > (location.endLine ?? 0)) return undefined;
+  const [shell = '', last = ''] = [argv[0], argv.at(-1)];
+  const isAlone = heredocOf((command.argv[0] ?? '').trim()) !== undefined;
+  const reader = !isAlone ? 'stdin' : text.trimStart().startsWith('#!') ? last : shell;
+  return { text, line, reader };
 }
 
 function networkOf({ options }: Planner, instruction: RunInstruction): Network {

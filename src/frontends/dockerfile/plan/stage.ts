@@ -108,6 +108,7 @@ async function fromPlace(
   const described = await describeSource(request, place.source, from.location);
   if (described !== undefined) {
     state.config = structuredClone(described.config);
+    if (described.author !== undefined) state.author = described.author;
     if (isAsked) {
       const { platform } = described;
       checkBasePlatform(checker, from, { image: name, expected: state.platform, actual: platform });

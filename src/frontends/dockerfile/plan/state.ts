@@ -8,6 +8,7 @@ export interface StageState {
   top: StepId | undefined;
   platform: Platform;
   config: ImageConfig;
+  author?: string;
   /** Variables that instructions and RUN see: ENV and ARG. */
   env: Map<string, string>;
   /** ARGs, those of base stages included, in order. */

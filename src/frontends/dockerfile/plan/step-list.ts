@@ -1,5 +1,5 @@
 /** The steps of a plan in the making. */
-import type { Op, PlanLocation, Source, Step, StepId } from '../../../plan/index.ts';
+import type { Op, PlanLocation, PlanScript, Source, Step, StepId } from '../../../plan/index.ts';
 
 export interface NewStep {
   stage: string;
@@ -8,6 +8,7 @@ export interface NewStep {
   op: Op;
   location?: PlanLocation;
   internal?: boolean;
+  script?: PlanScript;
 }
 
 export interface StepList {

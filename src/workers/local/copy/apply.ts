@@ -202,6 +202,10 @@ function existingFolder(rootFd: number, root: string, host: string, target: Targ
   const stats = lstatIfAny(host);
   if (stats === undefined) return undefined;
   if (typeOf(stats) === 'directory') return host;
+  if (target.replaces) {
+    rmSync(fsPath(host));
+    return undefined;
+  }
   // The destination itself may be a symlink to a folder of the image.
   const linked =
     typeOf(stats) === 'symlink' && target.isDest ? openFolderInRoot(rootFd, target.path) : undefined;
@@ -220,10 +224,10 @@ function makeFile(
 ): void {
   const existing = lstatIfAny(host);
   if (existing !== undefined) {
-    if (typeOf(existing) === 'directory') {
+    if (typeOf(existing) === 'directory' && !target.replaces) {
       throw wrongUse('is-a-folder', `/${target.path} of the image is a folder, but a file is copied to it.`);
     }
-    rmSync(fsPath(host));
+    rmSync(fsPath(host), { recursive: true });
   }
   if (target.sameAs !== undefined) {
     linkSync(fsPath(hostOfLink(target.sameAs)), fsPath(host));

@@ -27,6 +27,8 @@ export interface Target {
   sameAs?: string;
   /** The folder that a copy's content goes into: keeps its metadata where the image has it. */
   isDest?: true;
+  /** Of an unpacked archive: takes the place of whatever is there, and is no way through a link. */
+  replaces?: true;
 }
 
 /** Where a target's content is, besides what the target itself says. */
@@ -142,13 +144,24 @@ function addSource(place: Place, source: CopyInputSource): void {
     };
     if (listed.link !== undefined) target.link = listed.link;
     if (listed.device) target.device = listed.device;
-    if (listed.xattrs) target.xattrs = listed.xattrs;
+    const xattrs = xattrsOf(copy, listed);
+    if (xattrs) target.xattrs = xattrs;
+    if (source.isArchive) target.replaces = true;
     if (listed.digest) target.digest = listed.digest;
     if (listed.sameAs !== undefined) target.sameAs = joinPath(base, listed.sameAs);
     if (listed.path === '' && listed.type === 'directory' && path !== '') target.isDest = true;
     add(target, listed.type === 'file' ? { host: hostPath(source.host, listed.path), listed } : undefined);
   }
 }
+
+/** A file's capabilities are no part of a build's context. */
+function xattrsOf({ from, select }: Copy, { xattrs }: Listed): Listed['xattrs'] {
+  if (xattrs?.[capability] === undefined || from.type !== 'folder' || select === undefined) return xattrs;
+  const { [capability]: _, ...rest } = xattrs;
+  return Object.keys(rest).length === 0 ? undefined : rest;
+}
+
+const capability = 'security.capability';
 
 /** The folders on the way to the destination, made where the image lacks them. `all`: the destination is one too. */
 function addFolders({ input, dest, add }: Place, all: boolean): void {

@@ -1,5 +1,5 @@
 /** Renames the steps that a step names, so that several plans can be put into one. */
-import type { Copy, Mount, RunRoot, Step, StepId } from '../../plan/index.ts';
+import type { Copy, Mount, RunRoot, Step, StepId } from '../plan/index.ts';
 
 export function renameSteps(step: Step, renamed: (id: StepId) => StepId): Step {
   const { op } = step;
@@ -7,6 +7,7 @@ export function renameSteps(step: Step, renamed: (id: StepId) => StepId): Step {
   const own = { ...step, ...base, id: renamed(step.id) };
   if (op.type === 'copy')
     return { ...own, op: { ...op, copies: op.copies.map((copy) => renameCopy(copy, renamed)) } };
+  if (op.type === 'link') return { ...own, op: { ...op, step: renamed(op.step) } };
   if (op.type !== 'run') return own;
   return {
     ...own,
@@ -25,7 +26,9 @@ function renameCopy(copy: Copy, renamed: (id: StepId) => StepId): Copy {
 }
 
 function renameMount(mount: Mount, renamed: (id: StepId) => StepId): Mount {
-  return mount.type === 'step' ? { ...mount, step: renamed(mount.step) } : mount;
+  if (mount.type === 'step') return { ...mount, step: renamed(mount.step) };
+  if (mount.type !== 'cache' || mount.from === undefined) return mount;
+  return { ...mount, from: { ...mount.from, step: renamed(mount.from.step) } };
 }
 
 function renameRoot(root: RunRoot, renamed: (id: StepId) => StepId): RunRoot {
