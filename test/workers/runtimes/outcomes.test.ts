@@ -73,7 +73,7 @@ describe('limits', () => {
   });
 
   test('a memory limit too small to start in is told as such', async () => {
-    const { result } = await box.sh('true', { limits: { memoryBytes: mib } });
+    const { result } = await box.sh('true', { limits: { memoryBytes: mib / 16 } });
     expect(result.outcome).toBe('out-of-memory');
   });
 

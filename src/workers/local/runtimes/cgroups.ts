@@ -1,13 +1,13 @@
 /**
  * Cgroups of runs. Each run has `/cambium/ID` below the root of every hierarchy that is mounted (version 1 has
- * several, version 2 one, a hybrid machine both). The runtime makes them and sets the limits; we read what
- * the run used, and remove them, since the runtime would delete them before they can be read.
+ * several, version 2 one, a hybrid machine both). We read what the run used, and remove them; who makes them depends on the
+ * runtime (`own-cgroups.ts`).
  */
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../../../kit/errors.ts';
 
-const parentName = 'cambium';
+export const parentName = 'cambium';
 
 export interface Hierarchy {
   mount: string;

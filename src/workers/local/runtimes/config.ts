@@ -1,17 +1,18 @@
 /** The OCI runtime configuration (config.json of a bundle) of one run. */
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { capabilitiesOf } from './capabilities.ts';
-import { cgroupPath, hasSwapLimit } from './cgroups.ts';
+import { cgroupPath, hasSwapLimit, hierarchies } from './cgroups.ts';
+import type { FilterShortcut } from './filters.ts';
+import type { OwnCgroups } from './own-cgroups.ts';
 import { seccompOf } from './seccomp.ts';
-import type { Limits, RunMount, RunRequest } from './types.ts';
+import { defaultPids, type Limits, type RunMount, type RunRequest } from './types.ts';
 import type { Identity } from './users.ts';
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** As Docker's own service has it. */
 const openFiles = 1_048_576;
 const cpuPeriodUs = 100_000;
-/** Processes and threads of a run that says nothing of them. */
-export const defaultPids = 4096;
 
 /** As Docker masks and write-protects them. */
 const maskedPaths = [
@@ -39,6 +40,9 @@ export interface ConfigFacts {
   init?: string;
   /** Network namespace to join, for `nat`. */
   netns?: string;
+  /** Made already; else the runtime makes them. */
+  cgroups?: OwnCgroups;
+  shortcut: FilterShortcut;
 }
 
 /** A process that may not raise limits passes its own on. */
@@ -49,7 +53,8 @@ function openFilesLimit(): object {
 }
 
 /** The whole document, ready to be written as JSON. */
-export function ociConfig({ request, identity, mounts, init, netns }: ConfigFacts): object {
+export function ociConfig(facts: ConfigFacts): object {
+  const { request, identity, mounts, init, netns, cgroups, shortcut } = facts;
   const { security, stdio } = request;
   const terminal = stdio !== 'pipe' && stdio.terminal;
   return {
@@ -69,12 +74,20 @@ export function ociConfig({ request, identity, mounts, init, netns }: ConfigFact
     },
     root: { path: request.rootfs, readonly: request.readonlyRoot ?? false },
     hostname: request.hostname,
-    mounts: [...systemMountsOf(request), ...initMount(init), ...mounts.map(ociMount)],
+    mounts: [
+      ...systemMountsOf(request),
+      ...cgroupMounts(cgroups),
+      ...initMount(init),
+      ...mounts.map(ociMount),
+    ],
+    ...shortcut,
     linux: {
-      cgroupsPath: cgroupPath(request.id),
       namespaces: namespaces(request.network, netns),
-      // All devices are refused, save the default ones that a runtime adds; mknod of any is allowed.
-      resources: { devices: [{ allow: false, access: 'rwm' }], ...limitsOf(request.limits) },
+      ...(cgroups === undefined && {
+        cgroupsPath: cgroupPath(request.id),
+        // All devices are refused, save the default ones that a runtime adds; mknod of any is allowed.
+        resources: { devices: [{ allow: false, access: 'rwm' }], ...limitsOf(request.limits) },
+      }),
       seccomp: seccompOf(security),
       maskedPaths,
       readonlyPaths,
@@ -128,12 +141,6 @@ const systemMounts = [
   },
   { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
   { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
-  {
-    destination: '/sys/fs/cgroup',
-    type: 'cgroup',
-    source: 'cgroup',
-    options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'],
-  },
 ];
 
 /** Where the init is shown: /dev is the run's own. */
@@ -142,6 +149,35 @@ const initTarget = '/dev/init';
 function initMount(init: string | undefined): object[] {
   if (init === undefined) return [];
   return [ociMount({ type: 'bind', source: init, target: initTarget, readonly: true })];
+}
+
+const cgroupOptions = ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'];
+
+/** The run's own cgroups, as each version shows them. */
+function cgroupMounts(own: OwnCgroups | undefined): typeof systemMounts {
+  const destination = '/sys/fs/cgroup';
+  const isOld = hierarchies().some(({ version }) => version === 1);
+  if (own === undefined || !isOld)
+    return [{ destination, type: 'cgroup', source: 'cgroup', options: cgroupOptions }];
+  const shown = hierarchies().flatMap(({ mount, version }) =>
+    version === 2
+      ? []
+      : own.folders.filter((folder) => folder.startsWith(`${mount}/`)).map((folder) => ({ mount, folder })),
+  );
+  return [
+    {
+      destination,
+      type: 'tmpfs',
+      source: 'cgroup',
+      options: ['nosuid', 'noexec', 'nodev', 'mode=755', 'size=4k'],
+    },
+    ...shown.map(({ mount, folder }) => ({
+      destination: `${destination}/${basename(mount)}`,
+      type: 'bind',
+      source: folder,
+      options: ['bind', ...cgroupOptions],
+    })),
+  ];
 }
 
 function ociMount(mount: RunMount): object {

@@ -9,6 +9,15 @@ export type StartFailure =
   | { kind: 'out-of-memory'; neededBytes?: number }
   | { kind: 'broken'; error: Error };
 
+/** How runtimes begin what they say on standard error before or instead of the command. */
+const ownWords =
+  /^(?:runc run failed: |exec \/[^\n]*: |crun: |\[FATAL tini |executable file `|open executable: |chdir `|\{"msg":"exec container process )/;
+
+/** Whether a text on standard error may be the runtime's: by how it begins, or because its log says the same. */
+export function mayBeRuntimes(bundle: string, text: string): boolean {
+  return ownWords.test(text) || text.trim() === lastError(bundle);
+}
+
 /** Why the runtime didn't start the command; undefined when it did start it. `held`: what it said on standard error. */
 export function startFailure(
   bundle: string,
@@ -25,15 +34,16 @@ export function startFailure(
   const notFound = (message: string): StartFailure => ({
     kind: 'not-found',
     message,
-    exitCode: /permission denied|exec format error/i.test(said) ? 126 : 127,
+    exitCode: /permission denied|not permitted|exec format error/i.test(said) ? 126 : 127,
   });
   if (/executable file .* not found/.test(said)) return notFound(execMessage(program, said));
   const exec = said.match(/exec:? "?(.*?)"?: (.*)$/s);
   if (exec) return notFound(execMessage(program, exec[2] ?? ''));
+  if (/^open (?:executable|`[^`]*`): /.test(said)) return notFound(execMessage(program, 'permission denied'));
   const folder = said.match(
-    /(?:mkdir|chdir to cwd \(")\s*([^"]*?)(?:"\).*)?: (not a directory|permission denied|no such file.*)$/,
+    /(?:mkdir |chdir to cwd \("|chdir `)\s*([^"`]*?)(?:"\).*|`)?: (not a directory|permission denied|no such file.*)$/i,
   );
-  if (folder) return notFound(`The working folder ${folder[1]} can't be used: ${folder[2]}.`);
+  if (folder) return notFound(`The working folder ${folder[1]} can't be used: ${folder[2]?.toLowerCase()}.`);
   return {
     kind: 'broken',
     error: outside(
@@ -47,8 +57,8 @@ export function startFailure(
 }
 
 function execMessage(program: string, reason: string): string {
-  if (/permission denied/.test(reason)) return `${program} is not executable, or a folder.`;
-  if (/exec format error/.test(reason))
+  if (/permission denied|not permitted/i.test(reason)) return `${program} is not executable, or a folder.`;
+  if (/exec format error/i.test(reason))
     return `${program} is no program for this machine, or a script without a '#!' line.`;
   if (program.includes('/')) return `${program} is not in the image, or the interpreter that it needs isn't.`;
   return `${program} was not found in the folders of PATH.`;
@@ -63,21 +73,31 @@ function lastError(bundle: string): string | undefined {
     return undefined;
   }
   for (const line of text.trim().split('\n').reverse()) {
-    try {
-      const entry = JSON.parse(line) as { level?: string; msg?: string };
-      if (entry.level === 'error' && entry.msg !== undefined) return entry.msg;
-    } catch {
-      // a line cut short
-    }
+    const message = errorIn(line);
+    if (message !== undefined) return message;
   }
   return undefined;
+}
+
+/** The message of a log line that tells an error. */
+function errorIn(line: string): string | undefined {
+  try {
+    const entry = JSON.parse(line) as { level?: string; msg?: string };
+    return entry.level === 'error' ? entry.msg : undefined;
+  } catch {
+    // a line cut short
+    return undefined;
+  }
 }
 
 /** A script whose interpreter is missing fails at the last moment, when only standard error is left to say so. */
 function execError(held: string, argv: readonly string[]): string | undefined {
   const init = held.match(/^\[FATAL tini \(\d+\)\] (exec .*) failed: ([^\n]*)\n$/);
   if (init) return `${init[1]}: ${init[2]?.toLowerCase()}`;
-  const line = held.match(/^exec (\/\S+): (?:no such file|permission denied|exec format error)[^\n]*\n?$/);
+  const said = errorIn(held) ?? held.trim();
+  const line = said.match(
+    /^exec (?:container process .*?`)?(\/[^\s`]+)`?: (?:no such file|permission denied|exec format error)[^\n]*$/i,
+  );
   const name = argv[0]?.split('/').at(-1) ?? '';
-  return line && line[1]?.split('/').at(-1) === name ? held.trim() : undefined;
+  return line && line[1]?.split('/').at(-1) === name ? said : undefined;
 }

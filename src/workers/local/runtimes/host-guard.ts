@@ -78,9 +78,21 @@ const deviceProgram: readonly Instruction[] = [
   ...refuse,
 ];
 
-/** Puts the guards on a cgroup of the unified hierarchy; they go with the cgroup. Throws where the kernel can't. */
-export function guardHost(cgroupFolder: string): void {
+/** The same devices as lines of `devices.allow` of cgroup version 1. */
+export function deviceRules(): string[] {
+  return commonDevices.map(([major, minor]) => `c ${major}:${minor ?? '*'} rwm`);
+}
+
+/**
+ * Puts the guard of the kernel's settings on a cgroup of the unified hierarchy; it goes with the cgroup. Throws where the
+ * kernel can't.
+ */
+export function guardSettings(cgroupFolder: string): void {
   attach(cgroupFolder, sysctlProgram, sysctlHook);
+}
+
+/** The same for devices. */
+export function guardDevices(cgroupFolder: string): void {
   attach(cgroupFolder, deviceProgram, deviceHook);
 }
 

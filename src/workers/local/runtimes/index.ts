@@ -4,12 +4,15 @@ import { runWith } from './run.ts';
 import type { RunRequest, RunResult } from './types.ts';
 
 export { leftCgroups, removeCgroups } from './cgroups.ts';
-export { defaultPids } from './config.ts';
 export { prepareMountpoints } from './mountpoints.ts';
 export { findRuntime, probeRuntimes, type RuntimeProbe } from './probe.ts';
 export type * from './types.ts';
+export { defaultPids } from './types.ts';
 
 /** Runs a command isolated, as `runWith` says, with the runtime that works on this machine. */
 export async function runContainer(request: RunRequest): Promise<RunResult> {
-  return runWith(await findRuntime(), request);
+  return runWith(
+    await findRuntime({ terminal: request.stdio !== 'pipe' && request.stdio.terminal }),
+    request,
+  );
 }

@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { outside } from '../../../kit/errors.ts';
+import type { OwnCgroups } from './own-cgroups.ts';
 import { findProgram } from './programs.ts';
 import type { RunRequest } from './types.ts';
 
@@ -18,6 +19,8 @@ export interface Launch {
   stdio: RunRequest['stdio'];
   /** The container's first process is an init. */
   hasInit: boolean;
+  /** Cgroups to enter; the runtime makes its own where there are none. */
+  cgroups?: OwnCgroups;
 }
 
 export interface Launched {
@@ -34,12 +37,21 @@ export function logFile(bundle: string): string {
   return `${bundle}/runtime.log`;
 }
 
+/** Where the runtime keeps what it knows of a container. */
+export function stateOf(bundle: string, id: string): string {
+  return `${bundle}/state/${id}`;
+}
+
 /**
  * A parent-death signal says nothing of a parent that died before the signal was set. So the last program before
  * the runtime, when all signals are set, asks whether we are there (a socket on descriptor 3), and goes on only
- * when we answer.
+ * when we answer. Then it enters the cgroups that are named before `--`, which `0` in their list means.
  */
-const waitForWord = 'echo >&3 && read -r word <&3 && exec "$@" 3>&-';
+const waitForWord = `echo >&3 && read -r word <&3 || exit 1
+while [ "$1" != -- ]; do echo 0 >"$1/cgroup.procs" && shift || exit 1; done
+[ "$2" = "" ] || umount "$2" || exit 1
+shift 2
+exec "$@" 3>&-`;
 
 function giveWord(child: ChildProcess): void {
   const socket = child.stdio[3] as Duplex | null | undefined;
@@ -49,11 +61,14 @@ function giveWord(child: ChildProcess): void {
 }
 
 /** Starts the runtime on a bundle. Throws a `UserError` where a program is missing. */
-export function launch({ runtime, bundle, id, stdio, hasInit }: Launch): Launched {
+export function launch({ runtime, bundle, id, stdio, hasInit, cgroups }: Launch): Launched {
   const runtimeArgs = [
+    ...(cgroups === undefined ? [] : ['--cgroup-manager=disabled']),
     ...['--root', `${bundle}/state`, '--log', logFile(bundle), '--log-format', 'json'],
-    // Kept, so that its cgroup can be read after the end.
-    ...['run', '--keep', '--pid-file', pidFile(bundle), '--bundle', bundle, id],
+    'run',
+    // Kept, so that a cgroup of its own can be read after the end.
+    ...(cgroups === undefined ? ['--keep'] : []),
+    ...['--pid-file', pidFile(bundle), '--bundle', bundle, id],
   ];
   const child = spawn(
     required('setpriv'),
@@ -68,14 +83,15 @@ export function launch({ runtime, bundle, id, stdio, hasInit }: Launch): Launche
         '--mount',
         '--mount-proc',
       ],
-      ...['/bin/sh', '-c', waitForWord, 'sh', runtime, ...runtimeArgs],
+      ...['/bin/sh', '-c', waitForWord, 'sh', ...(cgroups?.folders ?? []), '--', cgroups?.hidden ?? ''],
+      ...[runtime, ...runtimeArgs],
     ],
     {
       stdio: streams(stdio),
       // Of nobody's terminal: Ctrl-C reaches us alone, and we end the run in order. A terminal's size is told to those
       // of its session only.
       detached: stdio === 'pipe' || !stdio.terminal,
-      env: {},
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
     },
   );
   giveWord(child);
@@ -137,13 +153,13 @@ async function killTree(child: ChildProcess): Promise<void> {
   if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGSTOP');
   const deadline = Date.now() + patienceMs;
-  while (!'TZX-'.includes(stateOf(pid)) && Date.now() < deadline) await sleep(1);
+  while (!'TZX-'.includes(processState(pid)) && Date.now() < deadline) await sleep(1);
   const below = childrenOf(pid);
   for (const each of below) signal(each, 'SIGKILL');
   child.kill('SIGKILL');
   for (const each of below) {
     // A zombie's namespace is already empty; who reaps it is not our concern.
-    while (!'ZX-'.includes(stateOf(each)) && Date.now() < deadline) await sleep(1);
+    while (!'ZX-'.includes(processState(each)) && Date.now() < deadline) await sleep(1);
   }
 }
 
@@ -156,7 +172,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 /** One letter, as proc(5) has it; `-` when the process is gone. */
-function stateOf(pid: number): string {
+function processState(pid: number): string {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     return text.charAt(text.lastIndexOf(')') + 2);

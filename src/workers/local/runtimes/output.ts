@@ -7,12 +7,9 @@ import { StringDecoder } from 'node:string_decoder';
 
 type Sink = (stream: 'stdout' | 'stderr', text: string) => void;
 
-/** How runtimes, and the init, begin what they say on standard error before or instead of the command. */
-const ownWords = /^(?:runc run failed: |exec \/[^\n]*: |crun: |\[FATAL tini )/;
-
 /** Whether a piece belongs to what is held back: up to the end of its line, which may come in pieces. */
-function isOwn(held: string, piece: string): boolean {
-  return held === '' ? ownWords.test(piece) : !held.includes('\n');
+function isOwn(held: string, piece: string, isRuntimes: (text: string) => boolean): boolean {
+  return held === '' ? isRuntimes(piece) : !held.includes('\n');
 }
 
 export interface OutputReader {
@@ -22,7 +19,12 @@ export interface OutputReader {
   finish(options: { discardHeld: boolean }): void;
 }
 
-export function readOutput(streams: { stdout: Readable; stderr: Readable }, sink: Sink): OutputReader {
+/** `isRuntimes`: whether the first text on standard error may be the runtime's own, and is to be held back. */
+export function readOutput(
+  streams: { stdout: Readable; stderr: Readable },
+  sink: Sink,
+  isRuntimes: (text: string) => boolean,
+): OutputReader {
   let held = '';
   let begun = false;
   const release = () => {
@@ -33,7 +35,7 @@ export function readOutput(streams: { stdout: Readable; stderr: Readable }, sink
   const decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
   const take = (stream: 'stdout' | 'stderr', text: string) => {
     if (text === '') return;
-    if (stream === 'stderr' && !begun && isOwn(held, text)) {
+    if (stream === 'stderr' && !begun && isOwn(held, text, isRuntimes)) {
       held += text;
       return;
     }
@@ -56,7 +58,11 @@ export function readOutput(streams: { stdout: Readable; stderr: Readable }, sink
 }
 
 /** Hands standard error on as it comes, byte by byte, but for what the runtime may have said itself. */
-export function relayErrors(stream: Readable, sink: (chunk: Uint8Array) => void): OutputReader {
+export function relayErrors(
+  stream: Readable,
+  sink: (chunk: Uint8Array) => void,
+  isRuntimes: (text: string) => boolean,
+): OutputReader {
   let held = '';
   let begun = false;
   const release = () => {
@@ -66,7 +72,7 @@ export function relayErrors(stream: Readable, sink: (chunk: Uint8Array) => void)
   };
   stream.on('data', (chunk: Buffer) => {
     const text = begun ? '' : chunk.toString('latin1');
-    if (!begun && isOwn(held, text)) held += text;
+    if (!begun && isOwn(held, text, isRuntimes)) held += text;
     else {
       release();
       sink(chunk);

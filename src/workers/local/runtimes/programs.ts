@@ -1,5 +1,6 @@
 /** Finds programs of the host, once. */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
+import { basename } from 'node:path';
 
 const found = new Map<string, string | undefined>();
 
@@ -25,4 +26,15 @@ function isExecutable(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Changes when a program is updated. */
+export function identityOf(path: string): string {
+  const { size, mtimeMs, ino } = statSync(path);
+  return `${size}-${mtimeMs}-${ino}`;
+}
+
+/** Whether a runtime can leave the cgroups of its containers to us. */
+export function leavesCgroups(runtime: string): boolean {
+  return basename(runtime) === 'crun';
 }

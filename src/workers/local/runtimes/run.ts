@@ -6,13 +6,16 @@ import { performance } from 'node:perf_hooks';
 import { outside, wrongUse } from '../../../kit/errors.ts';
 import { makeUnifiedCgroup, readUsage, removeCgroup } from './cgroups.ts';
 import { ociConfig } from './config.ts';
-import { startFailure } from './failures.ts';
-import { guardHost } from './host-guard.ts';
-import { launch } from './launch.ts';
+import { mayBeRuntimes, startFailure } from './failures.ts';
+import { filterShortcut, rememberFilter } from './filters.ts';
+import { guardDevices, guardSettings } from './host-guard.ts';
+import { type Launch, launch, stateOf } from './launch.ts';
 import { type MountTarget, prepareMountpoints } from './mountpoints.ts';
 import { type NatNetwork, openNat, writeNetworkFiles } from './network.ts';
 import { type OutputReader, readOutput, relayErrors } from './output.ts';
-import { findProgram } from './programs.ts';
+import { makeCgroups, type OwnCgroups } from './own-cgroups.ts';
+import { findProgram, leavesCgroups } from './programs.ts';
+import { seccompOf } from './seccomp.ts';
 import type { RunMount, RunOutcome, RunRequest, RunResult } from './types.ts';
 import { lookUpUser } from './users.ts';
 
@@ -30,11 +33,26 @@ export async function runWith(runtime: string, request: RunRequest): Promise<Run
   try {
     if (request.network === 'nat') nat = await openNat(request.dir, request.ports);
     const init = request.init ? findInit() : undefined;
-    const found = { ...(nat && { netns: nat.path }), ...(init !== undefined && { init }) };
-    const config = ociConfig({ request, identity, mounts, ...found });
+    const cgroups = leavesCgroups(runtime) ? makeCgroups(request.id, request.limits) : undefined;
+    if (request.security === 'builder') guard(request.id, cgroups);
+    const seccomp = cgroups && seccompOf(request.security);
+    const copy = `${request.dir}/filter`;
+    const shortcut = seccomp
+      ? filterShortcut(runtime, seccomp, { state: stateOf(request.dir, request.id), copy })
+      : {};
+    const found = {
+      ...(nat && { netns: nat.path }),
+      ...(init !== undefined && { init }),
+      ...(cgroups && { cgroups }),
+    };
+    const config = ociConfig({ request, identity, mounts, shortcut, ...found });
     writeFileSync(`${request.dir}/config.json`, JSON.stringify(config), { mode: 0o600 });
-    if (request.security === 'builder') guard(request.id);
-    return await execute(request, runtime, init !== undefined);
+    const result = await execute(request, runtime, {
+      hasInit: init !== undefined,
+      ...(cgroups && { cgroups }),
+    });
+    if (seccomp) rememberFilter(runtime, seccomp, copy);
+    return result;
   } finally {
     try {
       nat?.close();
@@ -54,16 +72,15 @@ function findInit(): string | undefined {
 const maxTimerMs = 2 ** 31 - 1;
 
 /** Starts the runtime, waits for the first of: its end, the time-out, a cancellation. */
-async function execute(request: RunRequest, runtime: string, hasInit: boolean): Promise<RunResult> {
+async function execute(
+  request: RunRequest,
+  runtime: string,
+  facts: Pick<Launch, 'hasInit' | 'cgroups'>,
+): Promise<RunResult> {
   const started = performance.now();
   const bundle = request.dir;
-  const { child, ended, send, kill } = launch({
-    runtime,
-    bundle,
-    id: request.id,
-    stdio: request.stdio,
-    hasInit,
-  });
+  const { id, stdio } = request;
+  const { child, ended, send, kill } = launch({ runtime, bundle, id, stdio, ...facts });
   const output = listen(child, request);
   request.onLaunch?.(send);
 
@@ -101,12 +118,13 @@ async function execute(request: RunRequest, runtime: string, hasInit: boolean): 
   return { ...outcomeOf(exitCode), usage };
 }
 
-function listen({ stdout, stderr }: ChildProcess, { onOutput }: RunRequest): OutputReader | undefined {
+function listen({ stdout, stderr }: ChildProcess, { onOutput, dir }: RunRequest): OutputReader | undefined {
   // Neither is there when the process could not be made.
   if (!stderr) return undefined;
+  const isOwn = (text: string) => mayBeRuntimes(dir, text);
   return stdout
-    ? readOutput({ stdout, stderr }, onOutput ?? (() => {}))
-    : relayErrors(stderr, (chunk) => process.stderr.write(chunk));
+    ? readOutput({ stdout, stderr }, onOutput ?? (() => {}), isOwn)
+    : relayErrors(stderr, (chunk) => process.stderr.write(chunk), isOwn);
 }
 
 function outOfMemory(request: RunRequest, peakBytes?: number): RunOutcome {
@@ -187,11 +205,13 @@ function targetOf(mount: RunMount): Omit<MountTarget, 'path'> {
 }
 
 /** Stages with rights to mount are kept from the kernel's settings and the host's devices. */
-function guard(id: string): void {
+function guard(id: string, cgroups: OwnCgroups | undefined): void {
   try {
     const folder = makeUnifiedCgroup(id);
     if (folder === undefined) throw new Error('no unified cgroup hierarchy is mounted');
-    guardHost(folder);
+    guardSettings(folder);
+    // The devices of cgroups of our own are guarded already.
+    if (cgroups === undefined) guardDevices(folder);
   } catch (error) {
     throw outside(
       'no-host-guard',

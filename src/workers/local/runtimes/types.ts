@@ -59,6 +59,9 @@ export type RunMount =
   /** `options`: as mount(8) takes them, beyond those every tmpfs here has. */
   | { type: 'tmpfs'; target: string; sizeBytes?: number; options?: readonly string[] };
 
+/** Processes and threads of a run that says nothing of them. */
+export const defaultPids = 4096;
+
 export interface Limits {
   /** Cores, may be a fraction. */
   cpus?: number;
