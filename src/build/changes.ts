@@ -1,6 +1,7 @@
 /** What changed of a step's inputs since an earlier build, down to the files and settings. */
-import { inflateSync } from 'node:zlib';
+import { joinPath } from '../kit/walk.ts';
 import { type InputFacts, lastInputs } from '../store/builds.ts';
+import { copiedManifest, diffTrees, type Listed } from '../store/manifests.ts';
 import type { Store } from '../store/store.ts';
 
 export interface FactChange {
@@ -53,27 +54,36 @@ function refine(build: BuildInTime, change: FactChange): FactChange[] {
   return inner && inner.length > 0 ? inner : [change];
 }
 
-function fileChanges(store: Store, { name, before, after }: FactChange): FileChange[] | undefined {
-  const old = readManifest(store, before);
-  const now = readManifest(store, after);
-  if (old === undefined || now === undefined) return undefined;
-  const folder = copiedTo(name)?.dest.replace(/^\/|\/$/g, '') ?? '';
-  const shown = (path: string) => (path.startsWith('setting ') || folder === '' ? path : `${folder}/${path}`);
-  // Few of many thousand differ: only these are put in order.
-  const here = Object.keys(now).filter((path) => old[path] !== now[path]);
-  const gone = Object.keys(old).filter((path) => now[path] === undefined);
-  return [...here, ...gone]
-    .sort()
-    .map((path) => ({ path: shown(path), before: old[path], after: now[path] }));
+function fileChanges({ db }: Store, { name, before, after }: FactChange): FileChange[] | undefined {
+  const [old, now] = [before, after].map((digest) => digest && copiedManifest(db, digest));
+  if (!old || !now) return undefined;
+  const { dest = '', path = '' } = copiedTo(name) ?? {};
+  const copied = path === '.' ? '' : path.replace(/\/$/, '');
+  const folder = joined(dest.replace(/^\/|\/$/g, ''), copied);
+  return [...diffTrees(db, old, now, 'content')]
+    .map((difference) => ({
+      path: difference.path.startsWith(settingPrefix)
+        ? difference.path
+        : joined(folder, difference.path) || '.',
+      before: inShort(difference.before),
+      after: inShort(difference.after),
+    }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** Path → type, mode and digest, as it was when a copy took it. */
-function readManifest(store: Store, digest: string | undefined): Record<string, string> | undefined {
-  if (!digest?.startsWith('sha256:')) return undefined;
-  const row = store.db.prepare('SELECT data FROM manifests WHERE digest = ?').get(digest) as
-    | { data: Uint8Array }
-    | undefined;
-  return row && (JSON.parse(inflateSync(row.data).toString()) as Record<string, string>);
+const settingPrefix = 'setting ';
+
+function joined(folder: string, path: string): string {
+  return path === '' ? folder : joinPath(folder, path);
+}
+
+/** Type, mode and digest; of a setting, the digest of its value alone. */
+function inShort(listed: Listed | undefined): string | undefined {
+  if (listed === undefined) return undefined;
+  const content = listed.digest?.slice(0, 12) ?? listed.link ?? '';
+  if (listed.path.startsWith(settingPrefix)) return content;
+  const mode = listed.type === 'symlink' ? [] : [listed.mode.toString(8)];
+  return [listed.type, ...mode, content].join(' ').trim();
 }
 
 function copiedTo(name: string): { dest: string; path: string } | undefined {

@@ -182,6 +182,58 @@ const migrations: readonly string[] = [
   CREATE INDEX volume_uses_volume ON volume_uses(volume);
   `,
   'ALTER TABLE images ADD COLUMN author TEXT',
+  `
+  -- Listings of whole copies gave way to manifests, one a folder: what was remembered is found out again.
+  DROP TABLE copy_slots;
+  DROP TABLE manifests;
+  DELETE FROM scans;
+
+  -- What folders held when they were copied: a line an entry, with metadata and digest, by the text's own digest. Lines
+  -- of folders name the manifests of what is in them. See manifests.ts.
+  CREATE TABLE manifests (
+    digest TEXT PRIMARY KEY,
+    data TEXT NOT NULL,
+    last_used_ms INTEGER NOT NULL
+  ) STRICT;
+
+  -- Which manifest the digest of copied content, in a key, stands for.
+  CREATE TABLE copied (
+    digest TEXT PRIMARY KEY,
+    manifest TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- A whole result of a copy, by slot (all of its key but the content): the next one starts from it.
+  CREATE TABLE copy_slots (
+    slot TEXT PRIMARY KEY,
+    snapshot TEXT NOT NULL REFERENCES snapshots(id) ON DELETE CASCADE,
+    sources TEXT NOT NULL            -- JSON: a list a copy, of what was copied, with its manifest
+  ) STRICT, WITHOUT ROWID;
+
+  -- What copies take of host folders, as it was scanned last: fingerprint of all metadata, and the manifest it stands for.
+  CREATE TABLE scanned_trees (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,       -- JSON: the folder, and all that decides what is taken of it
+    fingerprint TEXT NOT NULL,
+    manifest TEXT NOT NULL,
+    content TEXT NOT NULL,           -- digest of the manifest without times
+    count INTEGER NOT NULL,          -- of entries, in it and below
+    links INTEGER NOT NULL,          -- whether some are names of one inode
+    last_used_ms INTEGER NOT NULL
+  ) STRICT;
+
+  -- The same of each of their folders, with the metadata of each entry: a file whose own is the same isn't read again.
+  CREATE TABLE scanned_folders (
+    tree INTEGER NOT NULL REFERENCES scanned_trees(id) ON DELETE CASCADE,
+    path TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    manifest TEXT NOT NULL,
+    content TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    links INTEGER NOT NULL,
+    rows BLOB NOT NULL,              -- see file-rows.ts
+    UNIQUE (tree, path)
+  ) STRICT;
+  `,
 ];
 
 /** Opens (and makes or migrates) the database at `path`. */

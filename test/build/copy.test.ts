@@ -159,6 +159,26 @@ describe.each(['overlay', 'btrfs'] as const)('on %s', (driver) => {
     );
   });
 
+  test('of two names of a file the first one in order is the file, whatever its folder is called', () => {
+    const { dir, src, file } = project(`renamed-${driver}`);
+    writeFileSync(join(src, 'd4/linked'), 'linked');
+    linkSync(join(src, 'd4/linked'), join(src, 'd6/linked'));
+    buildOk([file, '-t', 'renamed'], at);
+    // Nothing that the files themselves say changes by this.
+    renameSync(join(src, 'd4'), join(src, 'd9-was-4'));
+    buildOk([file, '-t', 'renamed'], at);
+    const fresh = { store: places[driver].path('fresh-renamed') };
+    buildOk([file, '-t', 'renamed'], fresh);
+    const trees = [at, fresh].map((where, index) => {
+      const dest = join(dir, `out${index}`);
+      cambiumOk(['image', 'export', 'renamed', '-o', `type=local,dest=${dest}`], where);
+      const inodes = ['d6/linked', 'd9-was-4/linked'].map((path) => statSync(join(dest, 'app', path)).ino);
+      expect(inodes[0]).toBe(inodes[1]);
+      return listTree(dest);
+    });
+    expect(trees[0]).toEqual(trees[1]);
+  });
+
   test('a symlink in the image leads nowhere outside of it', () => {
     const dir = here.path(`escape-${driver}`);
     const victim = here.path(`victim-${driver}`);

@@ -6,7 +6,6 @@ import {
   chmodSync,
   closeSync,
   constants,
-  fstatSync,
   lchownSync,
   linkSync,
   mkdirSync,
@@ -19,6 +18,7 @@ import {
 import { join, posix } from 'node:path';
 import { copyOpenFile } from '../../../kit/copy-node.ts';
 import { errnoOf, outside, wrongUse } from '../../../kit/errors.ts';
+import type { FileRows } from '../../../kit/file-rows.ts';
 import { decodeName, encodeName, fsPath } from '../../../kit/names.ts';
 import {
   descriptorPath,
@@ -32,8 +32,10 @@ import {
   setXattr,
 } from '../../../kit/system.ts';
 import { lstatIfAny, typeOf } from '../../../kit/walk.ts';
-import { changedWhileRead, checkListed, hashFile } from './scan.ts';
-import type { Content, Difference, Target, TargetList } from './targets.ts';
+import { changedWhileRead, checkUnchanged, hashFile } from './hash-file.ts';
+import { isRacy } from './scan.ts';
+import { takenRow } from './select.ts';
+import type { Content, Difference, HostContent, Target, TargetList } from './targets.ts';
 
 /** Copies all of `list` into the tree at `root`. */
 export function applyAll(root: string, list: TargetList): void {
@@ -271,7 +273,7 @@ function writeContent(target: Target, host: string, content: Content): void {
     const from = openSync(fsPath(content.host), constants.O_RDONLY | constants.O_NOFOLLOW);
     try {
       copyOpenFile(from, to);
-      checkListed(content.host, content.listed, fstatSync(from, { bigint: true }));
+      checkUnchanged(content.host, from, rowOf(content));
     } finally {
       closeSync(from);
     }
@@ -283,7 +285,13 @@ function writeContent(target: Target, host: string, content: Content): void {
   } finally {
     closeSync(to);
   }
+  if ('inline' in content) return;
   // Equal times prove nothing for a file that was just written: then the copy itself is read.
-  if ('host' in content && content.listed.racy && hashFile(host) !== target.digest)
+  const { startNs } = content.source.scan;
+  if (startNs !== undefined && isRacy(rowOf(content), startNs) && hashFile(host) !== target.digest)
     throw changedWhileRead(content.host);
+}
+
+function rowOf({ source, path }: HostContent): FileRows {
+  return takenRow(source.taken, path) as FileRows;
 }

@@ -4,14 +4,16 @@ import { spawn } from 'node:child_process';
 import { closeSync, constants, createReadStream, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../../kit/errors.ts';
+import { typeOfRow } from '../../../kit/file-rows.ts';
 import { fsPath } from '../../../kit/names.ts';
 import { decompress } from '../../../kit/tar/decompress.ts';
 import { streamInput } from '../../../kit/tar/input.ts';
 import { readTar } from '../../../kit/tar/read.ts';
 import { unpackTar } from '../../../kit/tar/unpack.ts';
+import type { Database } from '../../../store/database.ts';
 import { newId } from '../../../store/runs.ts';
 import { scanTree } from './scan.ts';
-import { selectPath } from './select.ts';
+import { type Pick, selectPath } from './select.ts';
 import type { CopyInput, CopyInputSource } from './targets.ts';
 import { openTree } from './tree.ts';
 
@@ -23,6 +25,7 @@ const programs: readonly { head: readonly number[]; program: string }[] = [
 
 /** The inputs, with each file that is an archive replaced by its content, unpacked below `scratch`. */
 export async function unpackArchives(
+  db: Database,
   inputs: readonly CopyInput[],
   scratch: string,
   signal: AbortSignal,
@@ -35,9 +38,9 @@ export async function unpackArchives(
     }
     const sources: CopyInputSource[] = [];
     for (const source of input.sources) {
-      const isFile = source.listing[0]?.type === 'file';
+      const isFile = typeOfRow(source.taken.rows) === 'file';
       const isArchive = isFile && (await isTar(source.host));
-      sources.push(isArchive ? await unpackOne(source, scratch, signal) : source);
+      sources.push(isArchive ? await unpackOne(db, source, scratch, signal) : source);
     }
     unpacked.push({ ...input, sources });
   }
@@ -56,6 +59,7 @@ async function isTar(host: string): Promise<boolean> {
 }
 
 async function unpackOne(
+  db: Database,
   source: CopyInputSource,
   scratch: string,
   signal: AbortSignal,
@@ -63,9 +67,9 @@ async function unpackOne(
   const host = join(scratch, `unpacked-${newId()}`);
   mkdirSync(host);
   await unpackTar(streamInput(plain(source.host)), host, { signal, allowMissingEnd: true });
-  const [pick] = selectPath(openTree(host), '', undefined) ?? [];
-  const { listing } = scanTree({ host, entries: pick?.entries ?? [], keepsOwner: true, memo: new Map() });
-  return { host, name: source.name, listing: listing(), isArchive: true };
+  const [pick] = selectPath(openTree(host), '', undefined) as [Pick];
+  const scan = scanTree(db, { host, taken: pick.taken, keepsOwner: true, memo: new Map() });
+  return { host, name: source.name, scan, taken: pick.taken, isArchive: true };
 }
 
 /** The file is opened here: only this thread sees the mounts of snapshots, those that read for streams don't. */

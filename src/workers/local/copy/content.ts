@@ -7,13 +7,14 @@ import { basename, join, posix } from 'node:path';
 import { canonicalJson, type Digest, sha256 } from '../../../kit/digest.ts';
 import { wrongUse } from '../../../kit/errors.ts';
 import type { Copy, CopySource, InlineFile, SnapshotId } from '../../../plan/index.ts';
+import { rememberCopied } from '../../../store/manifests.ts';
 import type { Store } from '../../../store/store.ts';
 import type { ContentFacts, SnapshotOf } from '../../worker.ts';
-import { rememberInline, rememberListing } from './manifests.ts';
+import { rememberInline } from './manifests.ts';
 import { hasWildcard } from './match-name.ts';
 import { type ReadContent, type Scan, scanFolder, scanTree } from './scan.ts';
 import { type Pick, selectPath } from './select.ts';
-import { type CopyInput, keepsOwners } from './targets.ts';
+import { type CopyInput, inlineOf, keepsOwners } from './targets.ts';
 import { openTree, type Tree } from './tree.ts';
 
 export interface Contents {
@@ -62,9 +63,9 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
         ...scanOf(copy, path),
       ]);
       const scan = once(scans, scanName, () => {
-        const request = { host, entries: pick.entries, keepsOwner: keepsOwners(copy), memo };
+        const request = { host, taken: pick.taken, keepsOwner: keepsOwners(copy), memo };
         const made = scanFolder(store.db, scanName, request);
-        if (!made.isKnown) rememberListing(store.db, made.digest, shownPath(path, pick), made.listing);
+        if (!made.isKnown) rememberCopied(store.db, made.digest, made.summary.manifest);
         return made;
       });
       return { pick, host, scan };
@@ -81,8 +82,8 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
     return picks.map((pick) => {
       const host = join(root, pick.top);
       const scan = once(scans, JSON.stringify([id, pick.top, ...scanOf(copy, path)]), () => {
-        const made = scanTree({ host, entries: pick.entries, keepsOwner: true, memo });
-        rememberListing(store.db, made.digest, shownPath(path, pick), made.listing);
+        const made = scanTree(store.db, { host, taken: pick.taken, keepsOwner: true, memo });
+        rememberCopied(store.db, made.digest, made.summary.manifest);
         return made;
       });
       return { pick, host, scan };
@@ -124,7 +125,7 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
     },
     input(copy, snapshotOf) {
       const { from } = copy;
-      if (from.type === 'inline') return { copy, sources: [] };
+      if (from.type === 'inline') return { copy, sources: [], inline: from.files.map(inlineOf) };
       const sources = copy.paths
         .flatMap((path) =>
           from.type === 'step'
@@ -134,9 +135,10 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
         .map(({ pick, host, scan }) => ({
           host,
           name: pick.name || basename(host),
-          listing: scan.listing(),
+          scan,
+          taken: pick.taken,
         }));
-      return { copy, sources };
+      return { copy, sources, inline: [] };
     },
   };
 }

@@ -1,58 +1,32 @@
-/** Keeps what a copy takes, entry by entry, so that a reader can be told which file or setting changed. */
-import { constants, deflateSync } from 'node:zlib';
-import { sha256 } from '../../../kit/digest.ts';
+/** Keeps what the digests of copied content stand for, so that a reader can be told which file or setting changed. */
+import { hexOf, sha256 } from '../../../kit/digest.ts';
 import type { InlineFile } from '../../../plan/index.ts';
-import type { Database } from '../../../store/database.ts';
-import type { Listed } from './listing.ts';
-
-/** Entries of one copied path: path → type, mode and content in short. */
-type Manifest = Record<string, string>;
-
-/** Remembers a listing of `path` of a copy by the digest of its content. */
-export function rememberListing(
-  db: Database,
-  digest: string,
-  path: string,
-  listing: () => readonly Listed[],
-): void {
-  remember(db, digest, () => listingManifest(listing(), path));
-}
-
-export function rememberInline(db: Database, digest: string, file: InlineFile): void {
-  remember(db, digest, () => settingsManifest(file));
-}
-
-function remember(db: Database, digest: string, make: () => Manifest | undefined): void {
-  if (db.prepare('SELECT 1 FROM manifests WHERE digest = ?').get(digest) !== undefined) return;
-  const manifest = make();
-  if (manifest === undefined) return;
-  const data = deflateSync(JSON.stringify(manifest), { level: constants.Z_BEST_SPEED });
-  db.prepare('INSERT OR IGNORE INTO manifests (digest, data, last_used_ms) VALUES (?, ?, ?)').run(
-    digest,
-    data,
-    Date.now(),
-  );
-}
-
-function listingManifest(listing: readonly Listed[], path: string): Manifest {
-  const folder = path === '.' || path === '' ? '' : `${path.replace(/\/$/, '')}/`;
-  return Object.fromEntries(
-    listing.map((entry) => [
-      entry.path === '' ? path : folder + entry.path,
-      [entry.type, entry.mode.toString(8), entry.digest?.slice(0, 12) ?? entry.link ?? ''].join(' ').trim(),
-    ]),
-  );
-}
+import { type Database, transaction } from '../../../store/database.ts';
+import {
+  copiedManifest,
+  encodeLine,
+  rememberCopied,
+  summarise,
+  writeManifests,
+} from '../../../store/manifests.ts';
 
 /** Of a file of `name=value` lines, each setting by the digest of its value: a value may be private. */
-function settingsManifest(file: InlineFile): Manifest | undefined {
+export function rememberInline(db: Database, digest: string, file: InlineFile): void {
+  if (copiedManifest(db, digest) !== undefined) return;
   const lines = file.data.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
   const settings = lines.map((line) => /^(?:export )?(?<name>[A-Za-z_]\w*)=(?<value>.*)$/.exec(line)?.groups);
-  if (settings.length === 0 || settings.some((setting) => setting === undefined)) return undefined;
-  return Object.fromEntries(
-    settings.map((setting) => [
-      `setting ${setting?.['name']}`,
-      sha256(setting?.['value'] ?? '').slice(7, 19),
-    ]),
+  if (settings.length === 0 || settings.some((setting) => setting === undefined)) return;
+  const values = new Map(
+    settings.map((setting) => [`setting ${setting?.['name']}`, setting?.['value'] ?? '']),
   );
+  const entries = [...values]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) =>
+      encodeLine({ name, type: 'file', mode: 0, uid: 0, gid: 0, mtime: '0', digest: hexOf(sha256(value)) }),
+    );
+  const { summary, text } = summarise(entries, [], false);
+  transaction(db, () => {
+    writeManifests(db, new Map([[summary.manifest, text]]));
+    rememberCopied(db, digest, summary.manifest);
+  });
 }

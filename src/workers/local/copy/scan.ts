@@ -1,17 +1,35 @@
 /**
- * Scans folders of the host. Digests are remembered by each file's identity (inode, size, mtime, ctime, mode, owner),
- * and the whole listing by a fingerprint over all identities: when nothing changed, a scan reads metadata only.
+ * Scans folders of the host. What a folder held is remembered with the metadata of its entries: when nothing changed, a
+ * scan reads metadata only, and after a change only the manifests of the folders on its path are made again.
  */
-import { createHash, hash } from 'node:crypto';
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readlinkSync } from 'node:fs';
 import type { Digest } from '../../../kit/digest.ts';
-import { errnoOf, wrongUse } from '../../../kit/errors.ts';
+import {
+  type FileRows,
+  inodeOf,
+  isOlderThan,
+  linksOfRow,
+  readRow,
+  rowAt,
+  rowFields,
+  sameRow,
+  spoilRow,
+  typeOfRow,
+} from '../../../kit/file-rows.ts';
 import { decodeName, fsPath } from '../../../kit/names.ts';
-import { splitDevice } from '../../../kit/system.ts';
-import { treeXattrs, typeOf } from '../../../kit/walk.ts';
+import { joinPath, treeXattrs } from '../../../kit/walk.ts';
 import type { Database } from '../../../store/database.ts';
-import { contentDigest, type Listed } from './listing.ts';
+import {
+  decodeLine,
+  encodeLine,
+  type NamedEntry,
+  type Summary,
+  summarise,
+} from '../../../store/manifests.ts';
+import { hashFile } from './hash-file.ts';
+import { type KnownFolder, rememberedFolders, rememberedTree, rememberTree } from './remembered.ts';
+import type { TakenFolder } from './select.ts';
 
 /**
  * A file whose time is younger than this when it is scanned may change again without a new time: kernels stamp files
@@ -23,207 +41,232 @@ const coarseGrainNs = 2_000_000_000n;
 export interface ScanRequest {
   /** Host path of what is scanned. */
   host: string;
-  /** It and all below it that is taken, each folder right before its content. */
-  entries: readonly Seen[];
+  taken: TakenFolder;
   keepsOwner: boolean;
   /** What files held that were read before in this process, by identity: nothing is read twice. */
   memo: Map<string, ReadContent>;
 }
 
 /** What is found out by reading an entry, beyond its metadata. */
-export type ReadContent = Pick<Listed, 'digest' | 'link' | 'device' | 'xattrs'>;
-
-export interface Seen {
-  /** Relative to what is scanned; `''` is that itself. */
-  path: string;
-  stats: BigIntStats;
-}
+export type ReadContent = Pick<NamedEntry, 'digest' | 'link' | 'device' | 'xattrs'>;
 
 export interface Scan {
+  /** Of what a copy gives, for its key. */
   digest: Digest;
-  /** Nothing changed since an earlier scan: its listing is kept already. */
+  summary: Summary;
+  /** Nothing changed since an earlier scan. */
   isKnown: boolean;
-  /** Sorted by folder: each folder right before its content. Read only when needed. */
-  listing(): readonly Listed[];
+  /** When it began; undefined where files can't change. */
+  startNs: bigint | undefined;
 }
 
 /** Scans what a copy takes of a folder of the host, using and refreshing what the database remembers under `name`. */
 export function scanFolder(db: Database, name: string, request: ScanRequest): Scan {
   const startNs = BigInt(Date.now()) * 1_000_000n;
-  const fingerprint = fingerprintOf(request.entries);
-  const row = db.prepare('SELECT fingerprint, digest FROM scans WHERE root = ?').get(name) as
-    | { fingerprint: string; digest: Digest }
-    | undefined;
-  const remembered = () => {
-    const found = db.prepare('SELECT listing FROM scans WHERE root = ?').get(name) as
-      | { listing: Uint8Array }
-      | undefined;
-    return found ? (JSON.parse(Buffer.from(found.listing).toString()) as Listed[]) : [];
+  const fingerprint = fingerprintOf(request.taken);
+  const tree = rememberedTree(db, name);
+  if (tree?.fingerprint === fingerprint) return scanOf(tree.summary, true, startNs);
+  const scanned = scanAll(request, startNs, tree ? rememberedFolders(db, tree.id) : new Map());
+  rememberTree(db, { name, fingerprint: scanned.isRacy ? '' : fingerprint, ...scanned });
+  return scanOf(scanned.summary, false, startNs);
+}
+
+/** Scans a tree that can't change (a snapshot's view): of it, only the manifests are kept. */
+export function scanTree(db: Database, request: ScanRequest): Scan {
+  const scanned = scanAll(request, undefined, new Map());
+  rememberTree(db, { ...scanned, folders: new Map() });
+  return scanOf(scanned.summary, false, undefined);
+}
+
+function scanOf(summary: Summary, isKnown: boolean, startNs: bigint | undefined): Scan {
+  return { digest: `sha256:${summary.content}` as Digest, summary, isKnown, startNs };
+}
+
+function fingerprintOf(taken: TakenFolder): string {
+  const hasher = createHash('sha256');
+  const add = ({ names, rows, folders }: TakenFolder) => {
+    hasher.update(`${names.join('\0')}\0\0`).update(rows);
+    for (const folder of folders.values()) add(folder);
   };
-  if (row?.fingerprint === fingerprint) {
-    let lazy: Listed[] | undefined;
-    return { digest: row.digest, isKnown: true, listing: () => (lazy ??= remembered()) };
-  }
-  const listing = listEntries(request, row ? remembered() : [], startNs);
-  const digest = contentDigest(listing, request.keepsOwner);
-  // A racy entry must be read again next time: no fingerprint may vouch for it.
-  const trusted = listing.some((entry) => entry.racy) ? '' : fingerprint;
-  db.prepare(
-    'INSERT OR REPLACE INTO scans (root, fingerprint, digest, listing, last_used_ms) VALUES (?, ?, ?, ?, ?)',
-  ).run(name, trusted, digest, Buffer.from(JSON.stringify(listing)), Date.now());
-  return { digest, isKnown: false, listing: () => listing };
+  add(taken);
+  return hasher.digest('hex');
 }
 
-/** Scans a tree that can't change (a snapshot's view): nothing is remembered here. */
-export function scanTree(request: ScanRequest): Scan {
-  const listing = listEntries(request, [], undefined);
-  return { digest: contentDigest(listing, request.keepsOwner), isKnown: false, listing: () => listing };
+/** What a scan found out. */
+export interface Scanned {
+  summary: Summary;
+  /** Something changed so shortly before the scan that equal metadata proves nothing next time. */
+  isRacy: boolean;
+  /** What differs from what was known: new manifests by digest, and folders by path. */
+  texts: Map<string, string>;
+  folders: Map<string, ScannedFolder | 'as-known'>;
 }
 
-/** Numbers in one array: hashing text of each entry of a large folder would cost more than the system calls do. */
-function fingerprintOf(seen: readonly Seen[]): string {
-  const numbers = new BigInt64Array(seen.length * 9);
-  for (const [index, { stats }] of seen.entries()) {
-    const at = index * 9;
-    numbers[at] = stats.mode;
-    numbers[at + 1] = stats.uid;
-    numbers[at + 2] = stats.gid;
-    numbers[at + 3] = stats.size;
-    numbers[at + 4] = stats.mtimeNs;
-    numbers[at + 5] = stats.nlink;
-    numbers[at + 6] = stats.dev;
-    numbers[at + 7] = stats.ino;
-    numbers[at + 8] = stats.ctimeNs;
-  }
-  const paths = seen.map(({ path }) => path).join('\0');
-  return createHash('sha256').update(paths).update(numbers).digest('hex');
+export interface ScannedFolder {
+  /** Empty where it must not vouch for the folder. */
+  fingerprint: string;
+  /** As they were; rows of entries that changed shortly before the scan are spoiled. */
+  rows: FileRows;
+  summary: Summary;
 }
 
-function identityOf(stats: BigIntStats): string {
-  return `${stats.dev}.${stats.ino}.${stats.ctimeNs}`;
-}
+/** Path under which the one entry without a name is remembered: that of no folder. */
+const topPath = '/';
 
-/** `startNs`: when the scan began; undefined where files can't change. */
-function listEntries(
-  { host: top, entries, memo }: ScanRequest,
-  known: readonly Listed[],
+function scanAll(
+  request: ScanRequest,
   startNs: bigint | undefined,
-): Listed[] {
-  const old = new Map(known.map((entry) => [entry.path, entry]));
-  const firstOfInode = new Map<string, string>();
-  return entries.map(({ path, stats }) => {
-    const type = typeOf(stats);
-    const identity = identityOf(stats);
-    const host = join(top, path);
-    const entry: Listed = {
-      path,
-      type,
-      mode: Number(stats.mode & 0o7777n),
-      uid: Number(stats.uid),
-      gid: Number(stats.gid),
-      size: type === 'file' ? Number(stats.size) : 0,
-      mtime: String(stats.mtimeNs),
-      identity,
-    };
-    if (type === 'file' && stats.nlink > 1n) {
-      const first = firstOfInode.get(identity);
-      if (first === undefined) firstOfInode.set(identity, path);
-      else entry.sameAs = first;
+  known: ReadonlyMap<string, KnownFolder>,
+): Scanned {
+  const links = linksOf(request.taken);
+  const scanned: Scanned = {
+    summary: { manifest: '', content: '', count: 0, hasLinks: false },
+    isRacy: false,
+    texts: new Map(),
+    folders: new Map(),
+  };
+  const scanOne = (path: string, taken: TakenFolder): Summary => {
+    const inside = path === topPath ? '' : path;
+    const inners = new Map<string, Summary>();
+    const before = known.get(path);
+    let isKnown = before !== undefined;
+    for (const [name, folder] of taken.folders) {
+      const innerPath = joinPath(inside, name);
+      const inner = scanOne(innerPath, folder);
+      inners.set(name, inner);
+      isKnown &&= known.get(innerPath)?.summary.manifest === inner.manifest;
     }
-    if (startNs !== undefined && isRacy(stats, startNs)) entry.racy = true;
-    const before = old.get(path);
-    if (before !== undefined && isSame(before, entry)) {
-      const { link, device, xattrs, digest } = before;
-      return Object.assign(
-        entry,
-        link !== undefined && { link },
-        device && { device },
-        xattrs && { xattrs },
-        digest && { digest },
-      );
+    const sameAs = links.get(taken) ?? new Map<string, string>();
+    const fingerprint = ownFingerprint(taken, sameAs);
+    if (isKnown && before?.fingerprint === fingerprint) {
+      scanned.folders.set(path, 'as-known');
+      return before.summary;
     }
-    const name = `${identity}.${stats.size}.${stats.mtimeNs}`;
-    const content = memo.get(name) ?? readContent(entry, host, stats);
-    memo.set(name, content);
-    return Object.assign(entry, content);
-  });
+    const rows = taken.rows.slice();
+    const isRacy = spoilRacy(rows, startNs);
+    scanned.isRacy ||= isRacy;
+    const old = before && oldEntries(before);
+    const lines = taken.names.map((name, index) => {
+      const row = rowAt(taken.rows, index);
+      const was = old?.get(name);
+      const content =
+        was !== undefined && sameRow(was.row, row)
+          ? decodeLine(was.line)
+          : readContent(request, joinPath(inside, name), row);
+      return encodeLine(entryOf(name, row, content, request.keepsOwner, inners.get(name), sameAs.get(name)));
+    });
+    const { summary, text } = summarise(lines, inners.values(), sameAs.size > 0);
+    scanned.texts.set(summary.manifest, text);
+    scanned.folders.set(path, { fingerprint: isRacy ? '' : fingerprint, rows, summary });
+    return summary;
+  };
+  scanned.summary = scanOne(topPath, request.taken);
+  return scanned;
 }
 
-function isSame(before: Listed, now: Listed): boolean {
-  return (
-    !before.racy &&
-    before.identity === now.identity &&
-    before.size === now.size &&
-    before.mtime === now.mtime &&
-    before.mode === now.mode &&
-    before.type === now.type
+function oldEntries(known: KnownFolder): Map<string, { row: FileRows; line: string }> | undefined {
+  const kept = known.read();
+  if (kept === undefined) return undefined;
+  return new Map(
+    kept.lines.map((line, index) => [decodeLine(line).name, { row: rowAt(kept.rows, index), line }]),
   );
 }
 
-function isRacy(stats: BigIntStats, startNs: bigint): boolean {
-  const newest = stats.mtimeNs > stats.ctimeNs ? stats.mtimeNs : stats.ctimeNs;
-  const grain = stats.ctimeNs % 1_000_000_000n === 0n ? coarseGrainNs : clockGrainNs;
+function ownFingerprint({ names, rows }: TakenFolder, sameAs: ReadonlyMap<string, string>): string {
+  const hasher = createHash('sha256')
+    .update(`${names.join('\0')}\0\0`)
+    .update(rows);
+  // A folder that is renamed changes which of two names of an inode comes first, and no file's metadata.
+  if (sameAs.size > 0) hasher.update([...sameAs].flat().join('\0'));
+  return hasher.digest('hex');
+}
+
+/** By folder, the names in it that are further names of an inode, and the path of its first one. */
+function linksOf(top: TakenFolder): Map<TakenFolder, Map<string, string>> {
+  const firsts = new Map<string, string>();
+  const found = new Map<TakenFolder, Map<string, string>>();
+  const walk = (taken: TakenFolder, path: string) => {
+    for (const [index, name] of taken.names.entries()) {
+      const folder = taken.folders.get(name);
+      if (folder !== undefined) walk(folder, joinPath(path, name));
+      if (linksOfRow(taken.rows, index) < 2 || typeOfRow(taken.rows, index) !== 'file') continue;
+      const at = joinPath(path, name);
+      const inode = inodeOf(rowAt(taken.rows, index));
+      const first = firsts.get(inode);
+      if (first === undefined) firsts.set(inode, at);
+      else found.set(taken, (found.get(taken) ?? new Map<string, string>()).set(name, first));
+    }
+  };
+  walk(top, '');
+  return found;
+}
+
+function spoilRacy(rows: FileRows, startNs: bigint | undefined): boolean {
+  if (startNs === undefined) return false;
+  const settled = Number(startNs / 1_000_000_000n) - 3;
+  let any = false;
+  for (let index = 0; index < rows.length / rowFields; index++) {
+    if (isOlderThan(rows, index, settled) || !isRacy(rowAt(rows, index), startNs)) continue;
+    spoilRow(rowAt(rows, index));
+    any = true;
+  }
+  return any;
+}
+
+/** Whether the entry changed so shortly before the scan that it may change again and look the same. */
+export function isRacy(row: FileRows, startNs: bigint): boolean {
+  const { mtimeNs, ctimeNs } = readRow(row);
+  const newest = mtimeNs > ctimeNs ? mtimeNs : ctimeNs;
+  const grain = ctimeNs % 1_000_000_000n === 0n ? coarseGrainNs : clockGrainNs;
   return newest > startNs - grain;
 }
 
-function readContent(entry: Listed, host: string, stats: BigIntStats): ReadContent {
-  const { type } = entry;
+function entryOf(
+  name: string,
+  row: FileRows,
+  { digest, link, device, xattrs }: ReadContent,
+  keepsOwner: boolean,
+  inner: Summary | undefined,
+  sameAs: string | undefined,
+): NamedEntry {
+  const { mode, uid, gid, mtimeNs } = readRow(row);
+  const type = typeOfRow(row);
+  return {
+    name,
+    type,
+    mode: type === 'symlink' ? 0 : mode,
+    // Owners on the host mean nothing in an image.
+    uid: keepsOwner ? uid : 0,
+    gid: keepsOwner ? gid : 0,
+    mtime: String(mtimeNs),
+    ...(digest !== undefined && { digest }),
+    ...(link !== undefined && { link }),
+    ...(device && { device }),
+    ...(xattrs && { xattrs }),
+    ...(inner && { inner }),
+    ...(sameAs !== undefined && { sameAs }),
+  };
+}
+
+function readContent({ host: top, memo }: ScanRequest, path: string, row: FileRows): ReadContent {
+  const identity = row.join();
+  const known = memo.get(identity);
+  if (known !== undefined) return known;
+  const host = hostPath(top, path);
+  const type = typeOfRow(row);
   const content: ReadContent = {};
-  if (type === 'file') content.digest = hashFile(host, entry);
+  if (type === 'file') content.digest = hashFile(host, row);
   if (type === 'symlink') content.link = decodeName(readlinkSync(fsPath(host), { encoding: 'buffer' }));
-  if (type === 'char' || type === 'block') content.device = splitDevice(stats.rdev);
+  if (type === 'char' || type === 'block') content.device = readRow(row).device;
   const xattrs = treeXattrs(host);
   if (xattrs)
     content.xattrs = Object.fromEntries([...xattrs].map(([name, value]) => [name, value.toString('base64')]));
+  memo.set(identity, content);
   return content;
 }
 
-const chunk = Buffer.allocUnsafe(1 << 20);
-
-/** SHA-256 of a file's content in hex; fails when the file changes meanwhile. */
-export function hashFile(host: string, expected?: Listed): string {
-  const fd = openToRead(host);
-  try {
-    let length = readSync(fd, chunk, 0, chunk.length, null);
-    let result: string;
-    if (length < chunk.length) result = hash('sha256', chunk.subarray(0, length));
-    else {
-      const hasher = createHash('sha256');
-      for (; length > 0; length = readSync(fd, chunk, 0, chunk.length, null))
-        hasher.update(chunk.subarray(0, length));
-      result = hasher.digest('hex');
-    }
-    if (expected !== undefined) checkListed(host, expected, fstatSync(fd, { bigint: true }));
-    return result;
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function openToRead(host: string): number {
-  try {
-    return openSync(fsPath(host), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    if (['ENOENT', 'ELOOP', 'ENXIO'].includes(errnoOf(error) ?? '')) throw changedWhileRead(host, error);
-    throw error;
-  }
-}
-
-/** The error for a source that a person, or a program, edits while it is copied. */
-export function changedWhileRead(host: string, cause?: unknown) {
-  return wrongUse('changed-while-copied', `The file ${host} changed while it was being copied.`, {
-    hint: 'Build again when nothing writes to it, or leave it out with an ignore file.',
-    ...(cause === undefined ? {} : { cause }),
-  });
-}
-
-/** Checks that a file on the host is still the one that was listed. */
-export function checkListed(host: string, entry: Listed, now: BigIntStats): void {
-  if (
-    identityOf(now) !== entry.identity ||
-    String(now.mtimeNs) !== entry.mtime ||
-    Number(now.size) !== entry.size
-  ) {
-    throw changedWhileRead(host);
-  }
+/** Host path of what has the path `path` in a copy of `top`. */
+export function hostPath(top: string, path: string): string {
+  if (path === '') return top;
+  return top === '/' ? `/${path}` : `${top}/${path}`;
 }

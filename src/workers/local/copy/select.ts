@@ -4,12 +4,12 @@
  * take patterns in the syntax of ignore files.
  */
 import { posix } from 'node:path';
+import { type FileRows, rowAt, typeOfRow } from '../../../kit/file-rows.ts';
 import { compileIgnore, type IgnoreMatch, type IgnoreMatcher, notIgnored } from '../../../kit/ignore.ts';
-import { typeOf } from '../../../kit/walk.ts';
+import { joinPath } from '../../../kit/walk.ts';
 import type { Selection } from '../../../plan/index.ts';
 import { hasWildcard, matchName } from './match-name.ts';
-import type { Seen } from './scan.ts';
-import { type Node, resolveIn, type Tree } from './tree.ts';
+import { type FolderContent, keepEntries, type Node, resolveIn, type Tree } from './tree.ts';
 
 /** One file or folder that a copy takes. */
 export interface Pick {
@@ -17,15 +17,42 @@ export interface Pick {
   name: string;
   /** Where it is, relative to the tree's root. */
   top: string;
-  /** It and all below it, each folder right before its content; paths are relative to `top`. */
-  entries: Seen[];
+  /** It alone, without a name. */
+  taken: TakenFolder;
+}
+
+/** What is taken of a folder. */
+export interface TakenFolder extends FolderContent {
+  /** By name, in order, for each entry that is a folder. */
+  folders: ReadonlyMap<string, TakenFolder>;
+}
+
+/** The metadata of an entry that is taken, by its path below the one without a name. */
+export function takenRow(top: TakenFolder, path: string): FileRows | undefined {
+  const names = path === '' ? [] : path.split('/');
+  const last = names.pop();
+  let folder: TakenFolder | undefined = last === undefined ? top : top.folders.get('');
+  for (const name of names) folder = folder?.folders.get(name);
+  if (folder === undefined) return undefined;
+  const index = placeOf(folder.names, last ?? '');
+  return index === undefined ? undefined : rowAt(folder.rows, index);
+}
+
+function placeOf(sorted: readonly string[], name: string): number | undefined {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] as string) < name) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low] === name ? low : undefined;
 }
 
 /** All that `path` takes; undefined where it names something that isn't there. */
 export function selectPath(tree: Tree, path: string, selection: Selection | undefined): Pick[] | undefined {
   if (selection === undefined) {
     const node = tree.find(path);
-    return node && [pickAll(tree, node, posix.basename(path), undefined)];
+    return node && [pickAll(tree, node, posix.basename(path))];
   }
   if (selection.parents) return selectParents(tree, path, selection);
   const exclude = compiled(selection.exclude);
@@ -38,7 +65,7 @@ export function selectPath(tree: Tree, path: string, selection: Selection | unde
 }
 
 function isFile(node: Node): boolean {
-  return typeOf(node.stats) !== 'directory';
+  return typeOfRow(node.row) !== 'directory';
 }
 
 function compiled(patterns: readonly string[] | undefined): IgnoreMatcher | undefined {
@@ -62,10 +89,11 @@ function matches(tree: Tree, pattern: string): Match[] | undefined {
     level = level.flatMap(({ node }) =>
       isFile(node)
         ? []
-        : tree.children(node).flatMap((child) => {
-            const own = posix.basename(child.path);
-            return matchName(name, own) ? [{ name: own, node: child }] : [];
-          }),
+        : tree
+            .content(node)
+            .names.flatMap((own, index) =>
+              matchName(name, own) ? [{ name: own, node: tree.entry(node, index) }] : [],
+            ),
     );
   }
   // Only what was found itself is followed, not links among the folders that a pattern passes.
@@ -75,31 +103,64 @@ function matches(tree: Tree, pattern: string): Match[] | undefined {
   });
 }
 
-function pickAll(tree: Tree, node: Node, name: string, exclude: IgnoreMatcher | undefined): Pick {
-  const pick: Pick = { name, top: node.path, entries: [{ path: '', stats: node.stats }] };
-  if (!isFile(node)) walk(tree, node, { top: node.path, exclude, excluded: notIgnored }, pick.entries);
-  return pick;
+/** Decides over what is below a picked folder. Undefined: left out, with all below it. */
+type Judge = (path: string, isFolder: boolean, above: Matches) => Verdict | undefined;
+
+interface Verdict {
+  /** False for a folder that stays only for what is taken below it. */
+  isTaken: boolean;
+  matches: Matches;
 }
 
-interface Walk {
-  top: string;
-  exclude: IgnoreMatcher | undefined;
-  /** What holds for the folder. */
+/** What holds for a folder, and so for what is in it. */
+interface Matches {
   excluded: IgnoreMatch;
+  included: IgnoreMatch;
 }
 
-function walk(tree: Tree, folder: Node, { top, exclude, excluded }: Walk, into: Seen[]): void {
-  for (const child of tree.children(folder)) {
-    const path = top === '' ? child.path : child.path.slice(top.length + 1);
-    const match = exclude ? exclude.match(path, excluded) : notIgnored;
-    const isFolder = !isFile(child);
-    if (match.ignored && !(isFolder && exclude?.hasExceptions)) continue;
-    const before = into.length;
-    into.push({ path, stats: child.stats });
-    if (isFolder) walk(tree, child, { top, exclude, excluded: match }, into);
-    // A folder that is left out stays only for what was taken back below it.
-    if ((child.ignored || match.ignored) && into.length === before + 1) into.pop();
-  }
+const noMatches: Matches = { excluded: notIgnored, included: notIgnored };
+const all: Verdict = { isTaken: true, matches: noMatches };
+
+function judgeOf(exclude?: IgnoreMatcher, include?: IgnoreMatcher): Judge {
+  if (exclude === undefined && include === undefined) return () => all;
+  return (path, isFolder, above) => {
+    const excluded = exclude?.match(path, above.excluded) ?? notIgnored;
+    const included = include?.match(path, above.included) ?? notIgnored;
+    const isTaken = !excluded.ignored && (include === undefined || included.ignored);
+    if (excluded.ignored && !(isFolder && exclude?.hasExceptions)) return undefined;
+    return isTaken || isFolder ? { isTaken, matches: { excluded, included } } : undefined;
+  };
+}
+
+function pickAll(
+  tree: Tree,
+  node: Node,
+  name: string,
+  exclude?: IgnoreMatcher,
+  include?: IgnoreMatcher,
+): Pick {
+  const folders = new Map<string, TakenFolder>();
+  if (!isFile(node))
+    folders.set('', take(tree, node, noMatches, { top: node.path, judge: judgeOf(exclude, include) }));
+  return { name, top: node.path, taken: { names: [''], rows: node.row, folders } };
+}
+
+function take(tree: Tree, folder: Node, above: Matches, by: { top: string; judge: Judge }): TakenFolder {
+  const content = tree.content(folder);
+  const folders = new Map<string, TakenFolder>();
+  const below = folder.path.slice(by.top === '' ? 0 : by.top.length + 1);
+  const kept = keepEntries(content, (index) => {
+    const name = content.names[index] as string;
+    const isFolder = typeOfRow(content.rows, index) === 'directory';
+    const verdict = by.judge(joinPath(below, name), isFolder, above);
+    if (verdict === undefined || !isFolder) return verdict !== undefined;
+    const child = tree.entry(folder, index);
+    const inner = take(tree, child, verdict.matches, by);
+    if ((child.match.ignored || !verdict.isTaken) && inner.names.length === 0) return false;
+    folders.set(name, inner);
+    return true;
+  });
+  return { ...kept, folders };
 }
 
 /** `--parents`: what the pattern after `/./` (or all of it) takes, with the folders on the way. */
@@ -114,37 +175,7 @@ function selectParents(tree: Tree, path: string, selection: Selection): Pick[] |
   const include = compileIgnore([pattern]);
   const picks = tops
     .filter(({ node }) => !isFile(node))
-    .map(({ node }) => {
-      const pick: Pick = { name: '', top: node.path, entries: [{ path: '', stats: node.stats }] };
-      walkIncluded(
-        tree,
-        node,
-        { top: node.path, exclude, excluded: notIgnored, include, included: notIgnored },
-        pick,
-      );
-      return pick;
-    })
-    .filter(({ entries }) => entries.length > 1);
+    .map(({ node }) => pickAll(tree, node, '', exclude, include))
+    .filter(({ taken }) => taken.folders.get('')?.names.length !== 0);
   return picks.length === 0 && !hasWildcard(path) ? undefined : picks;
-}
-
-interface IncludingWalk extends Walk {
-  include: IgnoreMatcher;
-  included: IgnoreMatch;
-}
-
-function walkIncluded(tree: Tree, folder: Node, at: IncludingWalk, pick: Pick): void {
-  for (const child of tree.children(folder)) {
-    const path = at.top === '' ? child.path : child.path.slice(at.top.length + 1);
-    const included = at.include.match(path, at.included);
-    const excluded = at.exclude ? at.exclude.match(path, at.excluded) : notIgnored;
-    const isFolder = !isFile(child);
-    const taken = included.ignored && !excluded.ignored;
-    if (excluded.ignored && !(isFolder && at.exclude?.hasExceptions)) continue;
-    if (!taken && !isFolder) continue;
-    const before = pick.entries.length;
-    pick.entries.push({ path, stats: child.stats });
-    if (isFolder) walkIncluded(tree, child, { ...at, included, excluded }, pick);
-    if ((!taken || child.ignored) && pick.entries.length === before + 1) pick.entries.pop();
-  }
 }

@@ -4,13 +4,16 @@
  */
 import { posix } from 'node:path';
 import { type ModeChange, parseChmod } from '../../../kit/chmod.ts';
-import { sha256 } from '../../../kit/digest.ts';
+import { hexOf, sha256 } from '../../../kit/digest.ts';
 import { wrongUse } from '../../../kit/errors.ts';
+import { typeOfRow } from '../../../kit/file-rows.ts';
 import { joinPath } from '../../../kit/walk.ts';
 import type { Copy, InlineFile } from '../../../plan/index.ts';
-import type { Listed } from './listing.ts';
+import type { Listed } from '../../../store/manifests.ts';
+import { hostPath, type Scan } from './scan.ts';
+import type { TakenFolder } from './select.ts';
 
-/** One entry to make. Pure data: lists of targets are kept in the database. */
+/** One entry to make. */
 export interface Target {
   /** Path in the image, without a leading slash. `''`: the image's root folder. */
   path: string;
@@ -32,7 +35,14 @@ export interface Target {
 }
 
 /** Where a target's content is, besides what the target itself says. */
-export type Content = { host: string; listed: Listed } | { inline: string };
+export type Content = HostContent | { inline: string };
+
+export interface HostContent {
+  host: string;
+  source: CopyInputSource;
+  /** Inside of the source. */
+  path: string;
+}
 
 export interface TargetList {
   targets: Target[];
@@ -42,8 +52,9 @@ export interface TargetList {
 /** What one copy puts into the image. */
 export interface CopyInput {
   copy: Copy;
-  /** Files and folders in order: host path, name and listing. Empty for inline files. */
+  /** Files and folders in order. Empty for inline files. */
   sources: readonly CopyInputSource[];
+  inline: readonly InlineEntry[];
   /** Who owns what is copied, where the copy says so. */
   owner?: { uid: number; gid: number };
 }
@@ -51,10 +62,23 @@ export interface CopyInput {
 export interface CopyInputSource {
   host: string;
   name: string;
-  listing: readonly Listed[];
+  scan: Scan;
+  taken: TakenFolder;
   /** An unpacked archive: its content goes into the destination, with the owners and modes that it gives them. */
   isArchive?: boolean;
 }
+
+export interface InlineEntry extends InlineFile {
+  /** 64 hex digits of SHA-256 over its data. */
+  digest: string;
+}
+
+export function inlineOf(file: InlineFile): InlineEntry {
+  return { ...file, digest: hexOf(sha256(file.data)) };
+}
+
+/** Entries of one source, itself first: all of them, or, for a comparison, those that may differ. */
+export type ListingOf = (source: CopyInputSource) => Iterable<Listed>;
 
 /** What the image has before the copy. Paths have no leading slash. */
 export interface ImageLook {
@@ -63,7 +87,11 @@ export interface ImageLook {
   resolve(path: string): string;
 }
 
-export function listTargets(inputs: readonly CopyInput[], image: ImageLook): TargetList {
+export function listTargets(
+  inputs: readonly CopyInput[],
+  image: ImageLook,
+  listingOf: ListingOf,
+): TargetList {
   const list: TargetList = { targets: [], contents: new Map() };
   const byPath = new Map<string, Target>();
   const add: Add = (target, content) => {
@@ -89,9 +117,9 @@ export function listTargets(inputs: readonly CopyInput[], image: ImageLook): Tar
     };
     if (input.copy.from.type === 'inline') {
       if (isListed) addFolders(place, input.copy.dest.endsWith('/'));
-      for (const file of input.copy.from.files) addInline(place, file);
+      for (const file of input.inline) addInline(place, file);
     } else {
-      for (const source of input.sources) addSource(place, source);
+      for (const source of input.sources) addSource(place, source, listingOf(source));
     }
   }
   list.targets = [...byPath.values()].sort(byFolder);
@@ -121,17 +149,17 @@ function byFolder(a: Target, b: Target): number {
 
 type Add = (target: Target, content: Content | undefined) => void;
 
-function addSource(place: Place, source: CopyInputSource): void {
+function addSource(place: Place, source: CopyInputSource, listing: Iterable<Listed>): void {
   const { input, dest, isFolder, add, mode } = place;
   const { copy } = input;
-  const [root] = source.listing;
+  const isFolderSource = typeOfRow(source.taken.rows) === 'directory';
   const isListed = copy.select !== undefined;
   const isOneOfMany = !isListed && input.sources.length > 1;
-  const goesInto = root?.type !== 'directory' && (isOneOfMany || copy.dest.endsWith('/') || isFolder(dest));
+  const goesInto = !isFolderSource && (isOneOfMany || copy.dest.endsWith('/') || isFolder(dest));
   const base = goesInto ? joinPath(dest, source.name) : dest;
   // A folder's content goes into a folder of its own kind: what the source says of its top folder doesn't count.
-  if (isListed) addFolders(place, goesInto || root?.type === 'directory' || source.isArchive === true);
-  for (const listed of source.listing) {
+  if (isListed) addFolders(place, goesInto || isFolderSource || source.isArchive === true);
+  for (const listed of listing) {
     const path = listed.path === '' ? base : joinPath(base, listed.path);
     // The image has its root already, and keeps what it says of it.
     if (isListed && path === '') continue;
@@ -139,7 +167,7 @@ function addSource(place: Place, source: CopyInputSource): void {
       path,
       type: listed.type,
       mode: source.isArchive ? listed.mode : mode(listed.mode, listed.type === 'directory'),
-      ...ownerOf(input, source, listed),
+      ...(input.owner ?? { uid: listed.uid, gid: listed.gid }),
       mtime: listed.mtime,
     };
     if (listed.link !== undefined) target.link = listed.link;
@@ -150,7 +178,12 @@ function addSource(place: Place, source: CopyInputSource): void {
     if (listed.digest) target.digest = listed.digest;
     if (listed.sameAs !== undefined) target.sameAs = joinPath(base, listed.sameAs);
     if (listed.path === '' && listed.type === 'directory' && path !== '') target.isDest = true;
-    add(target, listed.type === 'file' ? { host: hostPath(source.host, listed.path), listed } : undefined);
+    add(
+      target,
+      listed.type === 'file'
+        ? { source, path: listed.path, host: hostPath(source.host, listed.path) }
+        : undefined,
+    );
   }
 }
 
@@ -174,21 +207,6 @@ function addFolders({ input, dest, add }: Place, all: boolean): void {
   }
 }
 
-function hostPath(folder: string, path: string): string {
-  if (path === '') return folder;
-  return folder === '/' ? `/${path}` : `${folder}/${path}`;
-}
-
-function ownerOf(
-  { copy, owner }: CopyInput,
-  { isArchive = false }: CopyInputSource,
-  listed: Listed,
-): { uid: number; gid: number } {
-  if (owner) return owner;
-  // Owners on the host mean nothing in an image.
-  return isArchive || keepsOwners(copy) ? { uid: listed.uid, gid: listed.gid } : { uid: 0, gid: 0 };
-}
-
 /** Whether a copy gives its entries the owners that they have at their source. */
 export function keepsOwners({ from, owner }: Copy): boolean {
   return (
@@ -204,12 +222,12 @@ function modeOf({ mode }: Copy): ModeChange {
   return change;
 }
 
-function addInline({ input, dest, mode, isFolder, add }: Place, file: InlineFile): void {
+function addInline({ input, dest, mode, isFolder, add }: Place, file: InlineEntry): void {
   const { copy } = input;
   const goesInto = copy.select === undefined || copy.dest.endsWith('/') || isFolder(dest);
   const path = goesInto ? imagePath(posix.join(`/${dest}`, file.path)) : dest;
   const owner = input.owner ?? { uid: 0, gid: 0 };
-  const digest = sha256(file.data).slice('sha256:'.length);
+  const { digest } = file;
   add(
     { path, type: 'file', mode: mode(file.mode, false), ...owner, mtime: '0', digest },
     { inline: file.data },

@@ -2,18 +2,27 @@
  * A folder as a copy sees it: metadata of its entries, read when first asked for and then kept, less what its ignore
  * patterns leave out. All copies of a build that take from one folder share one tree, so nothing is looked at twice.
  */
-import { type BigIntStats, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { type FileRows, readRows, rowAt, rowFields, rowOfPath, typeOfRow } from '../../../kit/file-rows.ts';
 import { compileIgnore, type IgnoreMatch, notIgnored } from '../../../kit/ignore.ts';
 import { decodeName, fsPath } from '../../../kit/names.ts';
-import { joinPath, listFolder, lstatIfAny, typeOf } from '../../../kit/walk.ts';
+import { joinPath, listFolder, lstatIfAny } from '../../../kit/walk.ts';
 
 export interface Node {
   /** Relative to the tree's root; `''` is the root. */
   path: string;
-  stats: BigIntStats;
-  /** A folder that is left out, but for what was taken back below it. */
-  ignored: boolean;
+  row: FileRows;
+  /** What the ignore patterns say of it. A folder that they leave out stays for what they take back below it. */
+  match: IgnoreMatch;
+}
+
+/** What is in a folder. */
+export interface FolderContent {
+  /** Sorted. */
+  names: readonly string[];
+  /** A row a name. */
+  rows: FileRows;
 }
 
 export interface Tree {
@@ -21,14 +30,11 @@ export interface Tree {
   root: string;
   /** The entry at a path, no links followed; undefined when it isn't there or is left out. */
   find(path: string): Node | undefined;
-  /** Entries of a folder, sorted by name. */
-  children(folder: Node): readonly Node[];
+  content(folder: Node): FolderContent;
+  /** The entry at this place of a folder's content. */
+  entry(folder: Node, index: number): Node;
   /** Whether the ignore patterns leave out what the host has at this path. */
   leavesOut(path: string): boolean;
-}
-
-interface Known extends Node {
-  match: IgnoreMatch;
 }
 
 const maxLinks = 40;
@@ -36,47 +42,66 @@ const maxLinks = 40;
 export function openTree(root: string, patterns: readonly string[] = []): Tree {
   const ignore = patterns.length > 0 ? compileIgnore(patterns) : undefined;
   const prefix = root.endsWith('/') ? root : `${root}/`;
-  const known = new Map<string, Known | undefined>();
-  const folders = new Map<string, readonly Known[]>();
+  const known = new Map<string, Node | undefined>();
+  const folders = new Map<string, FolderContent>();
 
-  const look = (path: string, folder: Known): Known | undefined => {
+  const matchOf = (path: string, folder: Node) => ignore?.match(path, folder.match) ?? notIgnored;
+  /** Of what is left out, folders are looked into only when something below them may be taken back. */
+  const isOut = (match: IgnoreMatch, type?: string) =>
+    match.ignored && (!ignore?.hasExceptions || (type !== undefined && type !== 'directory'));
+  const look = (path: string, match: IgnoreMatch): Node | undefined => {
+    const row = isOut(match) ? undefined : rowOfPath(path === '' ? root : prefix + path);
+    if (row === undefined) return undefined;
+    const type = typeOfRow(row);
+    return type === 'socket' || isOut(match, type) ? undefined : { path, row, match };
+  };
+  const find = (path: string): Node | undefined => {
     if (known.has(path)) return known.get(path);
-    const match = ignore ? ignore.match(path, folder.match) : notIgnored;
-    const node = match.ignored && !ignore?.hasExceptions ? undefined : entry(path, match);
+    const slash = path.lastIndexOf('/');
+    const folder = path === '' ? undefined : find(slash === -1 ? '' : path.slice(0, slash));
+    const isInFolder = folder !== undefined && typeOfRow(folder.row) === 'directory';
+    const node =
+      path === '' || isInFolder ? look(path, folder ? matchOf(path, folder) : notIgnored) : undefined;
     known.set(path, node);
     return node;
   };
-  const entry = (path: string, match: IgnoreMatch): Known | undefined => {
-    const stats = lstatIfAny(path === '' ? root : prefix + path);
-    if (stats === undefined) return undefined;
-    const type = typeOf(stats);
-    if (type === 'socket' || (match.ignored && type !== 'directory')) return undefined;
-    return { path, stats, ignored: match.ignored, match };
+  const list = (folder: Node): FolderContent => {
+    const all = listFolder(join(root, folder.path));
+    const names = ignore ? all.filter((name) => !isOut(matchOf(joinPath(folder.path, name), folder))) : all;
+    const rows = readRows(join(root, folder.path), names);
+    return keepEntries({ names, rows }, (index) => {
+      const type = typeOfRow(rows, index);
+      if (type === 'socket') return false;
+      return (
+        !ignore?.hasExceptions || !isOut(matchOf(joinPath(folder.path, names[index] as string), folder), type)
+      );
+    });
   };
-  const find = (path: string): Known | undefined => {
-    if (path === '') {
-      if (!known.has('')) known.set('', entry('', notIgnored));
-      return known.get('');
-    }
-    const slash = path.lastIndexOf('/');
-    const folder = find(slash === -1 ? '' : path.slice(0, slash));
-    if (folder === undefined || typeOf(folder.stats) !== 'directory') return undefined;
-    return look(path, folder);
+  const content = (folder: Node): FolderContent => {
+    const listed = folders.get(folder.path) ?? list(folder);
+    folders.set(folder.path, listed);
+    return listed;
   };
   return {
     root,
     find,
-    children(folder) {
-      const listed = folders.get(folder.path);
-      if (listed !== undefined) return listed;
-      const nodes = listFolder(join(root, folder.path)).flatMap(
-        (name) => look(joinPath(folder.path, name), folder as Known) ?? [],
-      );
-      folders.set(folder.path, nodes);
-      return nodes;
+    content,
+    entry(folder, index) {
+      const { names, rows } = content(folder);
+      const path = joinPath(folder.path, names[index] as string);
+      return { path, row: rowAt(rows, index), match: matchOf(path, folder) };
     },
     leavesOut: (path) => find(path) === undefined && lstatIfAny(join(root, path)) !== undefined,
   };
+}
+
+/** The entries at those places of a folder's content for which `keeps` says so. */
+export function keepEntries(content: FolderContent, keeps: (index: number) => boolean): FolderContent {
+  const kept = content.names.map((_, index) => index).filter(keeps);
+  if (kept.length === content.names.length) return content;
+  const rows = new Uint32Array(kept.length * rowFields);
+  for (const [to, from] of kept.entries()) rows.set(rowAt(content.rows, from), to * rowFields);
+  return { names: kept.map((index) => content.names[index] as string), rows };
 }
 
 /**
@@ -93,7 +118,7 @@ export function resolveIn(tree: Tree, path: string): Node | undefined {
     }
     const node = tree.find([...at, name].join('/'));
     if (node === undefined) return undefined;
-    if (typeOf(node.stats) !== 'symlink') {
+    if (typeOfRow(node.row) !== 'symlink') {
       at.push(name);
       continue;
     }
