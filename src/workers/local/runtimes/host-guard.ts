@@ -8,7 +8,7 @@
  *   the runtime wrote. This program says the same where no mount leads to it.
  */
 import { closeSync } from 'node:fs';
-import { checked, native } from '../../../kit/native.ts';
+import { checked, lastErrno, native } from '../../../kit/native.ts';
 import { openFolder } from '../../../kit/system.ts';
 
 const syscall = native('long syscall(long number, ...)');
@@ -96,11 +96,29 @@ export function guardDevices(cgroupFolder: string): void {
   attach(cgroupFolder, deviceProgram, deviceHook);
 }
 
-function attach(
-  cgroupFolder: string,
-  program: readonly Instruction[],
-  { programType, attachType }: Hook,
-): void {
+function attach(cgroupFolder: string, program: readonly Instruction[], hook: Hook): void {
+  const programFd = loaded.get(program) ?? load(program, hook);
+  loaded.set(program, programFd);
+  const cgroupFd = openFolder(cgroupFolder);
+  try {
+    const request = Buffer.alloc(16);
+    request.writeUInt32LE(cgroupFd, 0);
+    request.writeUInt32LE(programFd, 4);
+    request.writeUInt32LE(hook.attachType, 8);
+    request.writeUInt32LE(BPF_F_ALLOW_MULTI, 12);
+    checked(bpf(BPF_PROG_ATTACH, request), 'bpf');
+  } finally {
+    closeSync(cgroupFd);
+  }
+}
+
+/** Descriptors of the programs that this process has loaded. */
+const loaded = new Map<readonly Instruction[], number>();
+/** As often as the kernel's own library tries. */
+const mostTries = 5;
+
+/** Gives a program to the kernel; returns its descriptor. */
+function load(program: readonly Instruction[], { programType, attachType }: Hook): number {
   const instructions = Buffer.alloc(program.length * 8);
   for (const [index, [opcode, registers, offset, immediate]] of program.entries()) {
     instructions.writeUInt8(opcode, index * 8);
@@ -109,24 +127,16 @@ function attach(
     instructions.writeInt32LE(immediate, index * 8 + 4);
   }
   const license = Buffer.from('Apache-2.0\0');
-  const load = Buffer.alloc(72);
-  load.writeUInt32LE(programType, 0);
-  load.writeUInt32LE(program.length, 4);
-  load.writeBigUInt64LE(BigInt(addressOf(instructions, instructions, 0)), 8);
-  load.writeBigUInt64LE(BigInt(addressOf(license, license, 0)), 16);
-  load.writeUInt32LE(attachType, 68);
-  const programFd = bpf(BPF_PROG_LOAD, load);
-  const cgroupFd = openFolder(cgroupFolder);
-  try {
-    const request = Buffer.alloc(16);
-    request.writeUInt32LE(cgroupFd, 0);
-    request.writeUInt32LE(programFd, 4);
-    request.writeUInt32LE(attachType, 8);
-    request.writeUInt32LE(BPF_F_ALLOW_MULTI, 12);
-    bpf(BPF_PROG_ATTACH, request);
-  } finally {
-    closeSync(programFd);
-    closeSync(cgroupFd);
+  const request = Buffer.alloc(72);
+  request.writeUInt32LE(programType, 0);
+  request.writeUInt32LE(program.length, 4);
+  request.writeBigUInt64LE(BigInt(addressOf(instructions, instructions, 0)), 8);
+  request.writeBigUInt64LE(BigInt(addressOf(license, license, 0)), 16);
+  request.writeUInt32LE(attachType, 68);
+  // A signal that is pending, such as that of a child's end, stops the kernel's check of the program.
+  for (let tries = 1; ; tries++) {
+    const fd = bpf(BPF_PROG_LOAD, request);
+    if (fd >= 0 || tries === mostTries || lastErrno() !== 'EAGAIN') return checked(fd, 'bpf');
   }
 }
 
@@ -134,5 +144,5 @@ function bpf(command: number, attributes: Buffer): number {
   const number = bpfNumbers[process.arch];
   if (number === undefined) throw new Error(`bpf(2) is not known for ${process.arch}`);
   const result = syscall(number, 'int', command, 'void *', attributes, 'unsigned int', attributes.length);
-  return checked(Number(result), 'bpf');
+  return Number(result);
 }
