@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { ExitCode, explainSystemError, type SourceLocation, UserError } from '../kit/errors.ts';
+import { rememberedText } from '../kit/shown-texts.ts';
 import type { Colors } from './io.ts';
 import { cut, displayWidth } from './text.ts';
 
@@ -80,9 +81,9 @@ export function formatLocation(location: SourceLocation, colors: Colors, columns
 
 function readLines(file: string): string[] | undefined {
   try {
-    return readFileSync(file, 'utf8').split(/\r?\n/);
+    return (rememberedText(file) ?? readFileSync(file, 'utf8')).split(/\r?\n/);
   } catch {
-    // The file was standard input, or is gone: its name and line must do.
+    // The file is gone: its name and line must do.
     return undefined;
   }
 }

@@ -3,8 +3,8 @@
  * file is loaded when it is asked for; all of them are for `--help` alone.
  */
 import { Command, CommanderError } from 'commander';
-import { nearest } from '../frontends/suggest.ts';
 import { type UserError, wrongUse } from '../kit/errors.ts';
+import { nearest } from '../kit/suggest.ts';
 import { addExamples } from './help.ts';
 import { print } from './io.ts';
 import { version } from './version.ts';

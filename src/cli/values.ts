@@ -1,8 +1,8 @@
 /** Values of flags: each function takes what a person typed and gives the value, or a clear error (exit code 2). */
 
-import { nearest } from '../frontends/suggest.ts';
 import { hostPlatform } from '../images/sources/platform.ts';
 import { wrongUse } from '../kit/errors.ts';
+import { nearest } from '../kit/suggest.ts';
 import type { Network, Platform } from '../plan/index.ts';
 
 function badValue(flag: string, value: string, needs: string): Error {

@@ -1,6 +1,7 @@
 /** The image's configuration, as a build file says it word by word: `env K=V`, `cmd …`, as a Dockerfile has them. */
+
+import { didYouMean } from '../kit/suggest.ts';
 import type { ImageConfig } from '../plan/index.ts';
-import { didYouMean } from './suggest.ts';
 
 type Change = (config: ImageConfig, args: readonly string[]) => string | undefined;
 

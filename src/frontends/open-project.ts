@@ -84,7 +84,7 @@ async function placeOf(context: string): Promise<BuildContext> {
   const { remoteSource } = await import('./dockerfile/plan/places.ts');
   const source = remoteSource(context);
   if (source === undefined) throw wrongUse('bad-context', `\`${context}\` is no context of a build.`);
-  return { type: 'source', source };
+  return { type: 'source', source: source.type === 'http' ? { ...source, unpack: true } : source };
 }
 
 /** A tar, plain or compressed. */

@@ -136,8 +136,8 @@ export type LocalSource =
 
 /** What has to be fetched. */
 export type RemoteSource =
-  /** A file, alone in the root folder, by the name `file`. */
-  | { type: 'http'; url: string; file: string; checksum?: string }
+  /** A file, alone in the root folder, by the name `file`; with `unpack`, the content of an archive. */
+  | { type: 'http'; url: string; file: string; checksum?: string; unpack?: true }
   /** The files of a commit. */
   | {
       type: 'git';

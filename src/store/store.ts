@@ -6,6 +6,7 @@
  *     blobs/sha256/HEX    layers, configurations, manifests, uncompressed
  *     logs/BUILD/STEP.log output of every step
  *     volumes/NAME/       data with a name
+ *     downloads/          files by URL, made when first needed
  *     kept/ID/            workspaces of failed steps, for `cambium shell --failed`
  *     locks/              one file a step that is being run
  *     run/RUN/            what one process has under way; rubbish once nobody holds run/RUN/lock

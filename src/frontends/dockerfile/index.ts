@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { hostPlatform } from '../../images/index.ts';
 import { errnoOf, explainSystemError, UserError, wrongUse } from '../../kit/errors.ts';
+import { rememberText } from '../../kit/shown-texts.ts';
+import { didYouMean } from '../../kit/suggest.ts';
 import type { Plan, Platform } from '../../plan/index.ts';
 import type { PlanRequest } from '../request.ts';
-import { didYouMean } from '../suggest.ts';
 import type { CheckResult } from './calls.ts';
 import { checkDockerfile } from './checks/check.ts';
 import { type Checker, createChecker } from './checks/checker.ts';
@@ -86,15 +87,22 @@ export async function contentOf({
   dockerfile: { text, context, fileInContext },
   evaluate,
 }: DockerfileRequest) {
-  if (text !== undefined) return text;
+  if (text !== undefined) {
+    rememberText(path, text);
+    return text;
+  }
   if (context.type === 'source') {
     const { source } = context;
     const inside = fileInContext ?? 'Dockerfile';
     const step = { id: 'context.1', stage: 'context', title: 'context', op: { type: 'source', source } };
     const image = { root: '/', config: {}, platform: hostPlatform() };
     const files = await evaluate({ version: 1, steps: [step], result: step.id, image } as unknown as Plan);
-    const content = files(source.type === 'http' ? source.file : inside);
-    if (content !== undefined) return content;
+    // By URL comes an archive, or the Dockerfile itself.
+    const content = files(inside) ?? (source.type === 'http' ? files(source.file) : undefined);
+    if (content !== undefined) {
+      rememberText(path, content);
+      return content;
+    }
     throw wrongUse('missing-dockerfile', `The context has no file ${inside}.`, { hint: 'Name it with -f.' });
   }
   try {
@@ -120,7 +128,9 @@ async function makePlan(
   const targetName = request.target ?? dockerfile.stages.at(-1)?.name ?? '';
   const predefined = platformArguments(native, target, targetName, options.buildArgs);
   checkDockerfile(checker, dockerfile, { predefined, buildArgs: options.buildArgs, native });
-  const isForced = (stage: string) => noCache === true || noCacheFilter.includes(stage);
+  checkStageNames(dockerfile, noCacheFilter);
+  const isForced = (stage: string) =>
+    noCache === true || noCacheFilter.some((name) => name.toLowerCase() === stage);
   const stages = new Map<number, Promise<StageState>>();
   const { context } = options;
   const planner: Planner = {
@@ -149,6 +159,17 @@ async function makePlan(
   const platform = asked ?? state.platform;
   const image = { root: '/', config, platform, history, ...(author !== undefined && { author }) };
   return { version: 1, steps: planner.list.steps, result, image };
+}
+
+/** `--no-cache-filter` of a stage that isn't there would do nothing, and look as if it did. */
+function checkStageNames({ stages, file }: Dockerfile, asked: readonly string[]): void {
+  const names = stages.map(({ name, index }) => name ?? `stage-${index}`);
+  const unknown = asked.find((name) => !names.includes(name.toLowerCase()));
+  if (unknown === undefined) return;
+  const known = `It has ${names.join(', ')}.`;
+  throw wrongUse('missing-stage', `${file} has no stage \`${unknown}\`, which --no-cache-filter names.`, {
+    hint: didYouMean(unknown, names, known) ?? known,
+  });
 }
 
 function targetIndex({ stages, file }: Dockerfile, target: string | undefined): number {

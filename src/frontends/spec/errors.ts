@@ -1,9 +1,9 @@
 /** What Bash said about a spec, as complaints at the place that a person wrote. */
 import { readFileSync } from 'node:fs';
 import type { SourceLocation } from '../../kit/errors.ts';
+import { didYouMean } from '../../kit/suggest.ts';
 import type { Complaint } from '../complaints.ts';
 import type { Evaluation } from '../stages/result.ts';
-import { didYouMean } from '../suggest.ts';
 
 const specWords = ['stage', 'image', 'base', 'builder', 'extra_input', 'echo', 'exit', 'export', 'source'];
 

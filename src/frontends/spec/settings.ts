@@ -2,11 +2,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { errnoOf, wrongUse } from '../../kit/errors.ts';
+import { nearest } from '../../kit/suggest.ts';
 import type { PlanRequest } from '../request.ts';
 import { stageNames } from '../stages/folder.ts';
 import { settingsPath } from '../stages/inputs.ts';
 import { appendSettings } from '../stages/persisted.ts';
-import { nearest } from '../suggest.ts';
 
 export interface Settings {
   /** The file with `--set` at its end: what the spec and every config.sh read. */

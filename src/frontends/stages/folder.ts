@@ -2,8 +2,8 @@
 import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import type { SourceLocation } from '../../kit/errors.ts';
+import { didYouMean } from '../../kit/suggest.ts';
 import type { Complaint } from '../complaints.ts';
-import { didYouMean } from '../suggest.ts';
 
 export interface StageFolder {
   name: string;

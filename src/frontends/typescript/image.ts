@@ -1,9 +1,9 @@
 /** The options of `image` → the image's configuration, by the words that specs use too. */
 import type { SourceLocation } from '../../kit/errors.ts';
+import { didYouMean } from '../../kit/suggest.ts';
 import type { ImageConfig } from '../../plan/index.ts';
 import type { Complaint } from '../complaints.ts';
 import { configureImage } from '../image-config.ts';
-import { didYouMean } from '../suggest.ts';
 import type { ImageOptions } from './cambium.d.ts';
 
 const options = [

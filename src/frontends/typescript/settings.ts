@@ -1,9 +1,9 @@
 /** Typed settings of a build file in TypeScript: their values as given, and `setting`, which checks them. */
 import { wrongUse } from '../../kit/errors.ts';
+import { didYouMean } from '../../kit/suggest.ts';
 import type { PlanLocation } from '../../plan/index.ts';
 import type { Complaint } from '../complaints.ts';
 import { readText } from '../spec/settings.ts';
-import { didYouMean } from '../suggest.ts';
 import type { Settings } from './cambium.d.ts';
 
 export interface GivenSettings {

@@ -51,6 +51,19 @@ export const badBuilds: readonly BadInput[] = [
     hint: 'build',
   },
   {
+    what: 'a stage of --no-cache-filter that is not there',
+    dockerfile: ['FROM base AS build', 'FROM base AS last'],
+    args: ['--no-cache-filter', 'biuld'],
+    message: 'biuld',
+    hint: 'Did you mean build?',
+  },
+  {
+    what: 'two stages that start from each other',
+    dockerfile: ['FROM two AS one', 'FROM one AS two'],
+    message: /two/,
+    at: '1',
+  },
+  {
     what: 'a platform that is none',
     dockerfile: ['FROM --platform=linux/no/such/thing base'],
     message: /platform/i,
@@ -62,6 +75,21 @@ export const badBuilds: readonly BadInput[] = [
     files: { missing: '' },
     message: 'mising',
     at: '2',
+  },
+  {
+    what: 'a file that is nearly there',
+    dockerfile: [...base, 'COPY src/mian.c /d/'],
+    files: { 'src/main.c': 'x\n' },
+    message: 'src/mian.c',
+    hint: 'Did you mean src/main.c?',
+    at: '2',
+  },
+  {
+    what: 'a folder of a stage that is nearly there',
+    dockerfile: ['FROM base AS build', 'FROM base', 'COPY --from=build /ect/passwd /d/'],
+    message: '/ect/passwd',
+    hint: 'Did you mean etc/passwd?',
+    at: '3',
   },
   {
     what: 'a file outside of the context',

@@ -1,8 +1,8 @@
 /** Rules that need what only the planner knows: values of variables, base images, the ignore file. */
 import { posix } from 'node:path';
 import { compileIgnore, notIgnored } from '../../../kit/ignore.ts';
+import { nearest } from '../../../kit/suggest.ts';
 import type { Platform } from '../../../plan/index.ts';
-import { nearest } from '../../suggest.ts';
 import { formatPlatform, normalPlatform } from '../language/platform.ts';
 import type { FromInstruction, StageInstruction } from '../language/types.ts';
 import type { Checker } from './checker.ts';

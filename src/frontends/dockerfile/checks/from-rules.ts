@@ -1,6 +1,7 @@
 /** Rules on FROM's variables: what they are with and without the build's arguments. */
+
+import { nearest } from '../../../kit/suggest.ts';
 import type { Platform } from '../../../plan/index.ts';
-import { nearest } from '../../suggest.ts';
 import { type Expansion, ExpansionError, expand } from '../language/expand.ts';
 import { parsePlatform } from '../language/platform.ts';
 import type { Dockerfile, FromInstruction } from '../language/types.ts';

@@ -1,5 +1,5 @@
 /** Flags of an instruction (`--chown=1:2`): which ones it takes, and what was given. */
-import { didYouMean } from '../../suggest.ts';
+import { didYouMean } from '../../../kit/suggest.ts';
 import { blame } from './complain.ts';
 import type { RawFlag, RawInstruction } from './raw.ts';
 

@@ -1,5 +1,5 @@
 /** Raw instructions → typed ones. Each instruction's rules are in one function. */
-import { didYouMean } from '../../suggest.ts';
+import { didYouMean } from '../../../kit/suggest.ts';
 import { gap, trim } from './characters.ts';
 import { blame } from './complain.ts';
 import { mixedJson, readAdd, readCopy } from './copying.ts';

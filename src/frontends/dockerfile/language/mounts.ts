@@ -1,6 +1,6 @@
 /** `RUN --mount=…`: fields separated by commas, whose values may hold variables. */
 import { posix } from 'node:path';
-import { didYouMean } from '../../suggest.ts';
+import { didYouMean } from '../../../kit/suggest.ts';
 import type { RunMount } from './mount-types.ts';
 import { readFields, readSizeBytes, readSwitch, readUnsigned } from './values.ts';
 

@@ -1,5 +1,5 @@
 /** RUN, CMD, ENTRYPOINT, SHELL and HEALTHCHECK: command lines and how they are run. */
-import { didYouMean } from '../../suggest.ts';
+import { didYouMean } from '../../../kit/suggest.ts';
 import { isSpace, skipSpaces } from './characters.ts';
 import { blame } from './complain.ts';
 import { mixedJson } from './copying.ts';

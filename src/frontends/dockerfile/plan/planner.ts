@@ -1,7 +1,8 @@
 /** What the parts of the planner share: the file, the flags, and the way from a name to what it stands for. */
+
+import { didYouMean } from '../../../kit/suggest.ts';
 import type { CopySource, Platform, StepId } from '../../../plan/index.ts';
 import type { PlanRequest } from '../../request.ts';
-import { didYouMean } from '../../suggest.ts';
 import type { Checker } from '../checks/checker.ts';
 import { blame } from '../language/complain.ts';
 import type { Dockerfile, InstructionBase, Stage } from '../language/types.ts';

@@ -9,6 +9,7 @@ import type { SnapshotId } from '../../../plan/index.ts';
 import { transaction } from '../../../store/database.ts';
 import { liveRuns } from '../../../store/runs.ts';
 import type { Store } from '../../../store/store.ts';
+import { oldDownloads, removeDownloads } from '../remote/downloads.ts';
 import { driverFor } from '../snapshots/registry.ts';
 import { type PrunePolicy, selectForPrune } from './select.ts';
 import { type CacheRow, listSnapshots } from './usage.ts';
@@ -36,10 +37,23 @@ export function prune(store: Store, request: PruneRequest): PruneResult {
   // Sizes are measured before the database is locked.
   const rows = listSnapshots(store);
   const { selected, images, kept, blobs } = transaction(store.db, () => dropRows(store, rows, request));
-  const bytes =
-    selected.reduce((sum, row) => sum + row.bytes, 0) + blobs.reduce((sum, blob) => sum + blob.size, 0);
-  if (!request.dryRun) removeFiles(store, selected, kept, blobs);
+  const downloads = oldDownloads(store, downloadsBefore(request));
+  const bytes = [
+    ...selected.map((row) => row.bytes),
+    ...blobs.map((blob) => blob.size),
+    ...downloads.map((file) => file.bytes),
+  ].reduce((sum, size) => sum + size, 0);
+  if (!request.dryRun) {
+    removeFiles(store, selected, kept, blobs);
+    removeDownloads(downloads);
+  }
   return { snapshots: selected, images, blobs: blobs.length, failedSteps: kept.length, bytes };
+}
+
+/** Downloads can be fetched again; they go by age alone, not by the size of the cache. */
+function downloadsBefore({ notUsedSinceMs, keepBytes }: PruneRequest): number {
+  if (keepBytes !== undefined && notUsedSinceMs === undefined) return 0;
+  return Math.min(notUsedSinceMs ?? Number.MAX_SAFE_INTEGER, Date.now() - blobGraceMs);
 }
 
 interface Dropped {

@@ -47,7 +47,7 @@ export async function unpackArchives(
   return unpacked;
 }
 
-async function isTar(host: string): Promise<boolean> {
+export async function isTar(host: string): Promise<boolean> {
   try {
     for await (const _ of readTar(streamInput(plain(host)))) return true;
     return false;
@@ -66,10 +66,15 @@ async function unpackOne(
 ): Promise<CopyInputSource> {
   const host = join(scratch, `unpacked-${newId()}`);
   mkdirSync(host);
-  await unpackTar(streamInput(plain(source.host)), host, { signal, allowMissingEnd: true });
+  await unpackInto(source.host, host, signal);
   const [pick] = selectPath(openTree(host), '', undefined) as [Pick];
   const scan = scanTree(db, { host, taken: pick.taken, keepsOwner: true, memo: new Map() });
   return { host, name: source.name, scan, taken: pick.taken, isArchive: true };
+}
+
+/** Unpacks an archive, compressed or not, into the folder `root`. */
+export function unpackInto(archive: string, root: string, signal: AbortSignal): Promise<void> {
+  return unpackTar(streamInput(plain(archive)), root, { signal, allowMissingEnd: true });
 }
 
 /** The file is opened here: only this thread sees the mounts of snapshots, those that read for streams don't. */

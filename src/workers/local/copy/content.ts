@@ -6,6 +6,8 @@ import { realpathSync } from 'node:fs';
 import { basename, join, posix } from 'node:path';
 import { canonicalJson, type Digest, sha256 } from '../../../kit/digest.ts';
 import { wrongUse } from '../../../kit/errors.ts';
+import { typeOfRow } from '../../../kit/file-rows.ts';
+import { nearest } from '../../../kit/suggest.ts';
 import type { Copy, CopySource, InlineFile, SnapshotId } from '../../../plan/index.ts';
 import { rememberCopied } from '../../../store/manifests.ts';
 import type { Store } from '../../../store/store.ts';
@@ -77,8 +79,11 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
     const inside = posix.resolve('/', path).slice(1);
     const given = copy.select?.parents ? path : inside;
     const picks = selectPath(treeOf(root), given, copy.select);
-    if (picks === undefined)
-      throw wrongUse('missing-file', `/${inside} was not found in what is copied from.`);
+    if (picks === undefined) {
+      const hint = nearPath(treeOf(root), inside);
+      const message = `/${inside} was not found in what is copied from.`;
+      throw wrongUse('missing-file', message, hint === undefined ? {} : { hint });
+    }
     return picks.map((pick) => {
       const host = join(root, pick.top);
       const scan = once(scans, JSON.stringify([id, pick.top, ...scanOf(copy, path)]), () => {
@@ -194,7 +199,25 @@ function notFound(tree: Tree, path: string) {
     return wrongUse('ignored-file', `${path} is left out of ${tree.root} by its ignore file.`, {
       hint: `Take it back there with a line \`!${path}\`.`,
     });
-  return wrongUse('missing-file', `${path || tree.root} was not found${path ? ` in ${tree.root}` : ''}.`);
+  const hint = nearPath(tree, path);
+  const message = `${path || tree.root} was not found${path ? ` in ${tree.root}` : ''}.`;
+  return wrongUse('missing-file', message, hint === undefined ? {} : { hint });
+}
+
+/** Of a path that isn't there: the first name that is missing, and the nearest that is in its folder. */
+function nearPath(tree: Tree, path: string): string | undefined {
+  const names = path.split('/').filter((name) => name !== '' && name !== '.');
+  for (const [index, name] of names.entries()) {
+    const before = names.slice(0, index).join('/');
+    if (tree.find([...names.slice(0, index), name].join('/')) !== undefined) continue;
+    const folder = tree.find(before);
+    if (folder === undefined || typeOfRow(folder.row) !== 'directory') return undefined;
+    const meant = nearest(name, tree.content(folder).names);
+    if (meant === undefined) return undefined;
+    const whole = [...names.slice(0, index), meant, ...names.slice(index + 1)].join('/');
+    return `Did you mean ${tree.find(whole) === undefined ? [...names.slice(0, index), meant].join('/') : whole}?`;
+  }
+  return undefined;
 }
 
 function leaves(path: string, root: string) {

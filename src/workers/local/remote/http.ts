@@ -1,5 +1,5 @@
 /**
- * Files by URL. Each is kept in volumes/downloads with what its server said of it, so that the next build only asks
+ * Files by URL. Each is kept (see downloads.ts) with what its server said of it, so that the next build only asks
  * whether it is still the same; with a checksum, and the file at hand, nobody is asked.
  */
 import { createHash } from 'node:crypto';
@@ -8,7 +8,6 @@ import {
   copyFileSync,
   createWriteStream,
   existsSync,
-  mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -17,12 +16,13 @@ import {
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { hexOf, sha256 } from '../../../kit/digest.ts';
 import { explainSystemError, outside, wrongUse } from '../../../kit/errors.ts';
 import { setTimes } from '../../../kit/system.ts';
 import type { RemoteSource } from '../../../plan/index.ts';
 import { newId } from '../../../store/runs.ts';
 import type { Store } from '../../../store/store.ts';
+import { isTar, unpackInto } from '../copy/archives.ts';
+import { downloadPlace, makeDownloads, touchDownload } from './downloads.ts';
 
 type HttpSource = RemoteSource & { type: 'http' };
 
@@ -39,15 +39,17 @@ const algorithms: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, s
 /** Makes sure that the file is at hand and is the one that is expected. */
 export async function download(store: Store, source: HttpSource): Promise<Download> {
   const algorithm = algorithmOf(source);
-  const { data, facts } = placesOf(store, source, algorithm);
+  const place = downloadPlace(store, source.url, algorithm);
+  const { data, facts } = place;
   const known = existsSync(data) && existsSync(facts) ? (readFacts(facts) ?? undefined) : undefined;
+  touchDownload(place);
   if (known && source.checksum === known.digest) return known;
   const response = await request(source, known);
   if (response.status === 304 && known) {
     check(source, known);
     return known;
   }
-  mkdirSync(join(store.dir, 'volumes', 'downloads'), { recursive: true, mode: 0o700 });
+  makeDownloads(store);
   const half = `${data}.${newId()}`;
   try {
     const digest = await save(source, response, half, algorithm);
@@ -65,12 +67,19 @@ export async function download(store: Store, source: HttpSource): Promise<Downlo
   }
 }
 
-/** Copies the file into `root`, as BuildKit gives it: mode 0600 and the server's time. */
-export async function placeDownload(store: Store, source: HttpSource, root: string): Promise<void> {
+/** Copies the file into `root`, as BuildKit gives it: mode 0600 and the server's time; or unpacks it there. */
+export async function placeDownload(
+  store: Store,
+  source: HttpSource,
+  root: string,
+  signal: AbortSignal,
+): Promise<void> {
   const algorithm = algorithmOf(source);
   const { lastModified } = await atHand(store, source, algorithm);
+  const { data } = downloadPlace(store, source.url, algorithm);
+  if (source.unpack && (await isTar(data))) return unpackInto(data, root, signal);
   const to = join(root, source.file);
-  copyFileSync(placesOf(store, source, algorithm).data, to);
+  copyFileSync(data, to);
   chmodSync(to, 0o600);
   const ms = lastModified === undefined ? 0 : Date.parse(lastModified);
   setTimes(to, BigInt(Number.isNaN(ms) ? 0 : ms) * 1_000_000n);
@@ -78,13 +87,8 @@ export async function placeDownload(store: Store, source: HttpSource, root: stri
 }
 
 async function atHand(store: Store, source: HttpSource, algorithm: string): Promise<Download> {
-  const { data, facts } = placesOf(store, source, algorithm);
+  const { data, facts } = downloadPlace(store, source.url, algorithm);
   return (existsSync(data) && readFacts(facts)) || download(store, source);
-}
-
-function placesOf(store: Store, { url }: HttpSource, algorithm: string) {
-  const data = join(store.dir, 'volumes', 'downloads', hexOf(sha256(`${algorithm} ${url}`)));
-  return { data, facts: `${data}.json` };
 }
 
 function readFacts(path: string): Download | undefined {

@@ -10,7 +10,7 @@ export async function identifyRemote(
   if (source.type === 'http') {
     const { download } = await import('./http.ts');
     const { digest } = await download(store, source);
-    return { content: digest, file: source.file };
+    return { content: digest, file: source.file, ...(source.unpack && { unpack: 'true' }) };
   }
   const { resolveCommit } = await import('./git.ts');
   const commit = await resolveCommit(source);
@@ -28,7 +28,7 @@ export async function fillFromRemote(
 ): Promise<void> {
   if (source.type === 'http') {
     const { placeDownload } = await import('./http.ts');
-    return placeDownload(store, source, root);
+    return placeDownload(store, source, root, signal);
   }
   const { checkOut } = await import('./git.ts');
   return checkOut(source, root, scratch, signal);
