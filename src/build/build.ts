@@ -3,7 +3,6 @@ import type { Digest } from '../kit/digest.ts';
 import type { BuildEvent, EventSink, Plan, SnapshotId, Step, StepFailure, StepId } from '../plan/index.ts';
 import { type InputFacts, inputsOfKey, recordBuild, type StepRecord } from '../store/builds.ts';
 import { newId, withLock } from '../store/runs.ts';
-import { touchSnapshots } from '../store/snapshots.ts';
 import type { Store } from '../store/store.ts';
 import type { StepTask, Worker } from '../workers/worker.ts';
 import { type BuildInTime, changesSince, reasonOf } from './changes.ts';
@@ -89,10 +88,6 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
       outcome: schedule.outcome,
       steps,
     });
-    touchSnapshots(
-      store.db,
-      [...schedule.reports.values()].flatMap(({ snapshot }) => snapshot ?? []),
-    );
     const totals = totalsOf(schedule);
     onEvent({
       type: 'build-done',

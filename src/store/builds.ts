@@ -1,8 +1,10 @@
 /** Records of builds: what each step was, why it ran and from what inputs; for `explain`, logs and `shell --failed`. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { sha256 } from '../kit/digest.ts';
 import type { SnapshotId, StepId, StepKey } from '../plan/index.ts';
-import { transaction } from './database.ts';
+import { type Database, transaction } from './database.ts';
+import { touchSnapshots } from './snapshots.ts';
 import type { Store } from './store.ts';
 
 /** All that a step's key is made of, by name. Values are short texts or digests. */
@@ -39,12 +41,19 @@ export interface BuildRecord {
 /** How many builds of one build file are remembered. */
 const keptBuilds = 30;
 
+/** Records the build, and that the snapshots of its steps were used. */
 export function recordBuild(store: Store, build: BuildRecord): void {
   const { db } = store;
+  const idle = idleDigest(build);
   const dropped = transaction(db, () => {
+    touchSnapshots(
+      db,
+      build.steps.flatMap(({ snapshot }) => snapshot ?? []),
+    );
+    if (idle !== null && repeatsLast(db, build, idle)) return [];
     db.prepare(
-      'INSERT INTO builds (id, build_file, started_ms, ended_ms, outcome) VALUES (?, ?, ?, ?, ?)',
-    ).run(build.id, build.buildFile, build.startedMs, build.endedMs, build.outcome);
+      'INSERT INTO builds (id, build_file, started_ms, ended_ms, outcome, idle) VALUES (?, ?, ?, ?, ?, ?)',
+    ).run(build.id, build.buildFile, build.startedMs, build.endedMs, build.outcome, idle);
     const insert = db.prepare(
       `INSERT INTO build_steps (build, step, position, stage, title, internal, slot, key, state, reason, inputs,
          duration_ms, snapshot, workspace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -74,6 +83,26 @@ export function recordBuild(store: Store, build: BuildRecord): void {
     return old;
   });
   for (const { id } of dropped) rmSync(join(store.dir, 'logs', id), { recursive: true, force: true });
+}
+
+/** Digest of the steps of a build that had nothing to do; null for others. */
+function idleDigest({ outcome, steps }: BuildRecord): string | null {
+  const isIdle = outcome === 'done' && steps.every(({ state }) => state === 'reused');
+  return isIdle ? sha256(JSON.stringify(steps)) : null;
+}
+
+/**
+ * Where the last build of the build file had nothing to do for the very same steps, that record is moved to now: all of
+ * it holds for this build too. To write it again would take longer than the build.
+ */
+function repeatsLast(db: Database, { buildFile, startedMs, endedMs }: BuildRecord, idle: string): boolean {
+  const { changes } = db
+    .prepare(
+      `UPDATE builds SET started_ms = max(started_ms, ?), ended_ms = ? WHERE idle = ? AND id =
+         (SELECT id FROM builds WHERE build_file = ? ORDER BY started_ms DESC LIMIT 1)`,
+    )
+    .run(startedMs, endedMs, idle, buildFile);
+  return changes > 0;
 }
 
 /** The newest builds first; of one build file, or of all. */

@@ -7,7 +7,7 @@
 import { hash } from 'node:crypto';
 import type { EntryType } from '../kit/tree.ts';
 import { joinPath } from '../kit/walk.ts';
-import type { Database } from './database.ts';
+import { type Database, prepared } from './database.ts';
 
 /** An entry of a copy, as it was scanned. */
 export interface Listed {
@@ -132,7 +132,7 @@ export function rememberCopied(db: Database, digest: string, manifest: string): 
 
 /** The manifest that a digest in a key stands for. */
 export function copiedManifest(db: Database, digest: string): string | undefined {
-  const row = db.prepare('SELECT manifest FROM copied WHERE digest = ?').get(digest) as
+  const row = prepared(db, 'SELECT manifest FROM copied WHERE digest = ?').get(digest) as
     | { manifest: string }
     | undefined;
   return row?.manifest;

@@ -1,6 +1,6 @@
 /** Rows of snapshots and the keys they are filed under. */
 import type { SnapshotId, StepKey } from '../plan/index.ts';
-import { type Database, transaction } from './database.ts';
+import { type Database, prepared, transaction } from './database.ts';
 
 export interface SnapshotRow {
   id: SnapshotId;
@@ -24,22 +24,20 @@ export interface CacheHit {
 
 /** The cache, as the scheduler sees it: so that it can be looked up elsewhere too. */
 export function findKey(db: Database, key: StepKey): CacheHit | undefined {
-  const row = db
-    .prepare(
-      `SELECT k.snapshot, k.canonical, s.duration_ms AS durationMs
-       FROM keys k JOIN snapshots s ON s.id = k.snapshot WHERE k.key = ?`,
-    )
-    .get(key);
+  const row = prepared(
+    db,
+    `SELECT k.snapshot, k.canonical, s.duration_ms AS durationMs
+     FROM keys k JOIN snapshots s ON s.id = k.snapshot WHERE k.key = ?`,
+  ).get(key);
   return row as CacheHit | undefined;
 }
 
 export function findSnapshot(db: Database, id: SnapshotId): SnapshotRow | undefined {
-  const row = db
-    .prepare(
-      `SELECT id, parent, folders, folded, stage, title, duration_ms AS durationMs, created_ms AS createdMs
-       FROM snapshots WHERE id = ?`,
-    )
-    .get(id) as (Omit<SnapshotRow, 'folders'> & { folders: string }) | undefined;
+  const row = prepared(
+    db,
+    `SELECT id, parent, folders, folded, stage, title, duration_ms AS durationMs, created_ms AS createdMs
+     FROM snapshots WHERE id = ?`,
+  ).get(id) as (Omit<SnapshotRow, 'folders'> & { folders: string }) | undefined;
   return row && { ...row, folders: JSON.parse(row.folders) as string[] };
 }
 
@@ -103,9 +101,12 @@ export function fileKey(db: Database, key: StepKey, snapshot: SnapshotId, canoni
   );
 }
 
-export function touchSnapshots(db: Database, ids: Iterable<SnapshotId>): void {
-  const touch = db.prepare('UPDATE snapshots SET last_used_ms = ? WHERE id = ?');
-  for (const id of ids) touch.run(Date.now(), id);
+/** Notes that the snapshots were used now. */
+export function touchSnapshots(db: Database, ids: readonly SnapshotId[]): void {
+  db.prepare('UPDATE snapshots SET last_used_ms = ? WHERE id IN (SELECT value FROM json_each(?))').run(
+    Date.now(),
+    JSON.stringify(ids),
+  );
 }
 
 export function setFolded(db: Database, id: SnapshotId, folder: string): void {

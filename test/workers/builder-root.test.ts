@@ -102,7 +102,7 @@ test('hides what only root of the host may read', async () => {
 test('/etc shows just what the identity covers', async () => {
   const { stdout } = await sh('cd /etc && find . -mindepth 1 -printf "%P\\n" | sort');
   const shown = new Set(stdout.trim().split('\n'));
-  const covered = new Set(listEtc().shown.map(({ path }) => path));
+  const covered = new Set(listEtc().shown);
   const own = new Set(['shadow', 'gshadow', 'sudoers', 'hosts', 'hostname', 'resolv.conf']);
   expect([...shown].filter((path) => !covered.has(path) && !own.has(path))).toEqual([]);
   expect([...covered].filter((path) => !shown.has(path))).toEqual([]);
@@ -221,6 +221,6 @@ describe('identity', () => {
       unmount('/etc');
     }
     expect(hostIdentity(cache)).toEqual(first);
-    expect(listEtc().shown.map(({ path }) => path)).not.toContain('machine-id');
+    expect(listEtc().shown).not.toContain('machine-id');
   });
 });

@@ -57,7 +57,7 @@ export async function loadSpec(request: PlanRequest): Promise<Plan> {
 function readable(path: string): string {
   try {
     readFileSync(path);
-    return realpathSync(path);
+    return realpathSync.native(path);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') throw wrongUse('missing-build-file', `${path} doesn't exist.`);
     throw wrongUse('unreadable-build-file', `${path} can't be read.`, { cause: error });

@@ -102,9 +102,9 @@ function configureInputs(request: ConfigureRequest, spec: string, complaints: Co
   ];
   const inputs = new Set<string>([settingsPath]);
   for (const name of stageNames(tree)) {
-    const path = realpathSync(join(tree, 'stages', name));
+    const path = realpathSync.native(join(tree, 'stages', name));
     // A link that leaves stages/ is told when a spec calls it; it is never followed.
-    if (!hasConfig(path) || !isInside(realpathSync(join(tree, 'stages')), path)) continue;
+    if (!hasConfig(path) || !isInside(realpathSync.native(join(tree, 'stages')), path)) continue;
     copies.push({
       from: { type: 'folder', path, ignore: ['apply.sh', 'inside.sh', 'assets/settings.bash'] },
       paths: ['.'],

@@ -37,8 +37,8 @@ export function findStage(
     const hint = didYouMean(name, stageNames(tree), `There must be a folder ${given}.`);
     return complain('missing-stage', `There is no stage \`${name}\`.`, hint);
   }
-  const path = realpathSync(given);
-  if (!isInside(realpathSync(stages), path)) {
+  const path = realpathSync.native(given);
+  if (!isInside(realpathSync.native(stages), path)) {
     return complain('path-leaves-folder', `stages/${name} is a link to ${path}, outside of stages/.`);
   }
   return checkScript(name, path, complain);
@@ -68,7 +68,7 @@ function checkScript(
   if (!stats?.isFile()) {
     return complain('missing-script', `stages/${name}/${script} is not a file.`);
   }
-  if (!isInside(path, realpathSync(file))) {
+  if (!isInside(path, realpathSync.native(file))) {
     return complain(
       'path-leaves-folder',
       `stages/${name}/${script} is a link that leaves the stage's folder.`,

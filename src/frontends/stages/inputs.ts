@@ -80,7 +80,7 @@ export function checkInput(
   if (!existsSync(full)) {
     return { complaint: { code: 'missing-input', message: `The input ${full} doesn't exist.`, location } };
   }
-  return isInside(realpathSync(tree), realpathSync(full)) ? { path } : leaves;
+  return isInside(realpathSync.native(tree), realpathSync.native(full)) ? { path } : leaves;
 }
 
 /** Copies one path of the tree to the same place below `dest` (absolute, without a trailing `/`). */
@@ -92,7 +92,7 @@ export function copyOfInput(tree: string, path: string, dest: string, settings: 
       dest: `${dest}/`,
     };
   }
-  const full = realpathSync(join(tree, path));
+  const full = realpathSync.native(join(tree, path));
   return statSync(full).isDirectory()
     ? { from: { type: 'folder', path: full }, paths: ['.'], dest: `${dest}/${path}/` }
     : { from: { type: 'folder', path: dirname(full) }, paths: [basename(full)], dest: `${dest}/${path}` };

@@ -21,7 +21,7 @@ export function bashFolder(): string {
 export function libraryOf(tree: string): string {
   const own = join(tree, 'lib');
   if (!existsSync(own)) return join(bashFolder(), 'lib');
-  const path = realpathSync(own);
-  if (isInside(realpathSync(tree), path)) return path;
+  const path = realpathSync.native(own);
+  if (isInside(realpathSync.native(tree), path)) return path;
   throw wrongUse('path-leaves-folder', `${own} is a link to ${path}, outside of ${tree}.`);
 }

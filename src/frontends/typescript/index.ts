@@ -99,7 +99,7 @@ function prefixed(plan: Plan, prefix: string): Plan {
 
 function existing(path: string): string {
   try {
-    return join(realpathSync(dirname(path)), path.slice(path.lastIndexOf('/') + 1));
+    return join(realpathSync.native(dirname(path)), path.slice(path.lastIndexOf('/') + 1));
   } catch (error) {
     throw wrongUse('missing-build-file', `${path} doesn't exist.`, { cause: error });
   }

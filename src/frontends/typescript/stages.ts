@@ -181,7 +181,7 @@ function copyStage(
   if (!to.startsWith('/'))
     return complain('bad-path', `A copy needs an absolute path in the image, not ${to}.`);
   if (stats === undefined) return complain('missing-input', `${path} doesn't exist.`);
-  if (!isInside(realpathSync(tree), realpathSync(path))) {
+  if (!isInside(realpathSync.native(tree), realpathSync.native(path))) {
     return complain('path-leaves-folder', `The copied ${from} leaves the folder ${tree}.`);
   }
   const copy: Copy = stats.isDirectory()

@@ -48,7 +48,7 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
     once(trees, JSON.stringify([root, ignore]), () => openTree(root, ignore));
 
   const fromFolder = (copy: Copy, from: FolderSource, path: string): Taken[] => {
-    const root = realpathSync(from.path);
+    const root = realpathSync.native(from.path);
     const inside = relativePath(copy, path, root);
     const tree = treeOf(root, from.ignore);
     const { select } = copy;
@@ -183,7 +183,7 @@ function inlineFacts(store: Store, files: readonly InlineFile[]): ContentFacts {
 function insidePath(root: string, relative: string, path: string): string {
   let folder: string;
   try {
-    folder = realpathSync(join(root, posix.dirname(relative || '.')));
+    folder = realpathSync.native(join(root, posix.dirname(relative || '.')));
   } catch (error) {
     throw wrongUse('missing-file', `${path} was not found in ${root}.`, { cause: error });
   }

@@ -1,6 +1,6 @@
 /** What the store remembers of scans: of each folder, the metadata that its manifest was made from. */
 import type { FileRows } from '../../../kit/file-rows.ts';
-import { type Database, transaction } from '../../../store/database.ts';
+import { type Database, prepared, transaction } from '../../../store/database.ts';
 import { readManifest, type Summary, writeManifests } from '../../../store/manifests.ts';
 import type { Scanned } from './scan.ts';
 
@@ -33,7 +33,7 @@ function summaryOf({ manifest, content, count, links }: SummaryRow): Summary {
 }
 
 export function rememberedTree(db: Database, name: string): KnownTree | undefined {
-  const row = db.prepare(`SELECT id, ${summaryColumns} FROM scanned_trees WHERE name = ?`).get(name) as
+  const row = prepared(db, `SELECT id, ${summaryColumns} FROM scanned_trees WHERE name = ?`).get(name) as
     | (SummaryRow & { id: number })
     | undefined;
   return row && { id: row.id, fingerprint: row.fingerprint, summary: summaryOf(row) };
