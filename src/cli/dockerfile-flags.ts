@@ -38,6 +38,7 @@ export interface DockerfileFlags {
   allow: string[];
   shmBytes?: number;
   platforms?: Platform[];
+  pull: boolean;
   provisions: Provisions;
   call: Call;
 }
@@ -76,6 +77,7 @@ export function readDockerfileFlags(
     allow: raw.allow.flatMap((text) => text.split(',')).map((text) => parseChoice('--allow', text, rights)),
     ...(shmSize !== undefined && { shmBytes: parseSize('--shm-size', shmSize) }),
     ...(platform !== undefined && { platforms: readPlatforms(platform) }),
+    pull: raw.pull ?? false,
     provisions: { secrets: readSecrets(raw.secret, cwd, env), ssh: readAgents(raw.ssh, cwd) },
     call: raw.check ? 'check' : parseChoice('--call', raw.call ?? 'build', calls),
   };

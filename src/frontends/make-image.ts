@@ -2,7 +2,7 @@
 
 import {
   compose,
-  findImage,
+  findBroughtIn,
   type HistoryItem,
   hostPlatform,
   type Image,
@@ -113,9 +113,7 @@ function historyOf(
 /** The history of an image that a build started from. */
 function inherited(store: Store, { op }: Step, lineage: readonly SnapshotRow[]): HistoryItem[] {
   if (op.type === 'source' && op.source.type === 'image') {
-    const { reference, platform } = op.source;
-    const found = findImage(store.db, reference);
-    const image = found && platform ? imageFor(found, platform) : found;
+    const image = findBroughtIn(store, op.source);
     if (image?.snapshot === lineage[0]?.id) return [...(image?.history ?? [])];
   }
   if (op.type === 'source' && op.source.type === 'oci-layout') {

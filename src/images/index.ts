@@ -39,4 +39,5 @@ export {
   type ResolvedSource,
   resolveSource,
 } from './sources/index.ts';
+export { findBroughtIn } from './sources/named.ts';
 export { hostPlatform, isPlatform, platformText } from './sources/platform.ts';

@@ -30,8 +30,10 @@ export interface Image extends NewImage {
   /** 64 hex digits. */
   id: string;
   createdMs: number;
-  /** Digest of its OCI manifest or index, once that was made. */
+  /** Digest of its OCI manifest or index, with its layers as the store has them, once that was made. */
   manifest?: Digest;
+  /** The manifest of a registry that it came from. */
+  origin?: Digest;
   /** Of an index: its images, one a platform. The rest of the record is that of the one that stands for all. */
   members?: readonly Image[];
 }
@@ -51,6 +53,7 @@ interface ImageRow {
   created_ms: number;
   manifest: string | null;
   author: string | null;
+  origin: string | null;
 }
 
 /** Files an image and gives it `tags` (in any form); the same record again is the same image, with its first time. */
@@ -81,7 +84,9 @@ export function saveImage(
   });
 }
 
+/** Gives the name to an image. What a registry said of the name no longer counts. */
 function putTag(db: Database, name: string, id: string): void {
+  db.prepare('DELETE FROM registry_names WHERE name = ?').run(name);
   db.prepare('INSERT OR REPLACE INTO tags (name, image, updated_ms) VALUES (?, ?, ?)').run(
     name,
     id,
@@ -92,6 +97,17 @@ function putTag(db: Database, name: string, id: string): void {
 /** Notes the digest of the image's manifest, by which it can be named then. */
 export function setManifest(db: Database, id: string, manifest: Digest): void {
   db.prepare('UPDATE images SET manifest = ? WHERE id = ?').run(manifest, id);
+}
+
+/** Notes the registry's manifest that the image came from. */
+export function setOrigin(db: Database, id: string, manifest: Digest): void {
+  db.prepare('UPDATE images SET origin = ? WHERE id = ?').run(manifest, id);
+}
+
+/** The image that came from a registry's manifest. */
+export function imageByOrigin(db: Database, manifest: Digest): Image | undefined {
+  const row = db.prepare('SELECT * FROM images WHERE origin = ?').get(manifest) as ImageRow | undefined;
+  return row && toImage(row);
 }
 
 function toImage(row: ImageRow): Image {
@@ -105,6 +121,7 @@ function toImage(row: ImageRow): Image {
     createdMs: row.created_ms,
     ...(row.author === null ? {} : { author: row.author }),
     ...(row.manifest === null ? {} : { manifest: row.manifest as Digest }),
+    ...(row.origin === null ? {} : { origin: row.origin as Digest }),
   };
 }
 
@@ -163,8 +180,10 @@ export function findImage(db: Database, name: string): Image | undefined {
   const hex = /^(?:sha256:)?([0-9a-f]{6,64})$/.exec(name)?.[1];
   const digest = /@(sha256:[0-9a-f]{64})$/.exec(name)?.[1] ?? `sha256:${hex}`;
   const rows = db
-    .prepare('SELECT * FROM images WHERE manifest = ? OR (? IS NOT NULL AND substr(id, 1, length(?)) = ?)')
-    .all(digest, hex ?? null, hex ?? '', hex ?? '') as unknown as ImageRow[];
+    .prepare(
+      'SELECT * FROM images WHERE manifest = ? OR origin = ? OR (? IS NOT NULL AND substr(id, 1, length(?)) = ?)',
+    )
+    .all(digest, digest, hex ?? null, hex ?? '', hex ?? '') as unknown as ImageRow[];
   if (rows.length > 1 && new Set(rows.map((row) => row.manifest ?? row.id)).size > 1) {
     throw wrongUse('ambiguous-image', `\`${name}\` begins the ids of ${rows.length} images.`, {
       hint: `Write more of it: ${rows.map((row) => row.id.slice(0, 16)).join(', ')}`,

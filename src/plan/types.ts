@@ -125,8 +125,15 @@ export interface SourceOp {
 export type Source = LocalSource | RemoteSource;
 
 export type LocalSource =
-  /** An image of this store; `platform` chooses among those of an index, which is else this machine's. */
-  | { type: 'image'; reference: string; platform?: Platform }
+  /** An image of this store, or else of a registry. */
+  | {
+      type: 'image';
+      reference: string;
+      /** What was asked for; without it this machine's. */
+      platform?: Platform;
+      /** Ask the registry what the name stands for now. */
+      pull?: boolean;
+    }
   /** A folder in OCI image layout; `reference` is a tag or a digest. */
   | { type: 'oci-layout'; path: string; reference?: string; platform?: Platform }
   /** A tar of a root filesystem, plain, gzip or zstd. */

@@ -242,6 +242,47 @@ const migrations: readonly string[] = [
   -- Digest of the steps of a build that had nothing to do: the next such build takes its record over.
   ALTER TABLE builds ADD COLUMN idle TEXT;
   `,
+  `
+  -- Manifests of registries with their configurations, byte for byte as they came: so that an image keeps its digest.
+  CREATE TABLE registry_manifests (
+    digest TEXT PRIMARY KEY,
+    media_type TEXT NOT NULL,
+    repository TEXT NOT NULL,        -- docker.io/library/debian: where its layers can be fetched
+    manifest BLOB NOT NULL,
+    config BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- What a registry said that a name stands for. As long as a row is here nobody asks again; a tag that is given in the
+  -- store takes the name's rows away.
+  CREATE TABLE registry_names (
+    name TEXT NOT NULL,              -- normalised: docker.io/library/debian:12
+    platform TEXT NOT NULL,
+    top TEXT NOT NULL,               -- digest of what the name leads to: of an index, where there is one
+    manifest TEXT NOT NULL REFERENCES registry_manifests(digest) ON DELETE CASCADE,
+    asked_ms INTEGER NOT NULL,
+    PRIMARY KEY (name, platform)
+  ) STRICT, WITHOUT ROWID;
+
+  -- The manifest of a registry that an image came from.
+  ALTER TABLE images ADD COLUMN origin TEXT;
+
+  -- Forms of a layer in registries: 'digest' is of the bytes as they lie there, compressed or not.
+  CREATE TABLE packed_layers (
+    diff_id TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (diff_id, digest)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Blobs that a repository was seen to have.
+  CREATE TABLE repository_blobs (
+    digest TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    seen_ms INTEGER NOT NULL,
+    PRIMARY KEY (digest, repository)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Opens (and makes or migrates) the database at `path`. */

@@ -14,6 +14,8 @@ export interface DockerfileOptions {
   cwd: string;
   /** `--platform`: several give an index. */
   platforms?: readonly Platform[];
+  /** `--pull`: ask registries what the names of images stand for now. */
+  pull?: boolean;
   /** `--network`, for steps that say nothing of it. */
   network?: Network;
   /** `--allow`: `network.host`, `security.insecure`. */

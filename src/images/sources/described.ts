@@ -7,12 +7,12 @@ import { outside, type UserError, wrongUse } from '../../kit/errors.ts';
 import type { ImageConfig, Platform } from '../../plan/index.ts';
 import { mediaTypes } from '../manifest.ts';
 import { shortName } from '../references.ts';
-import type { ImageFile, ImageFiles } from './image-files.ts';
+import type { ImageFile, ImageFiles, StreamedFile } from './image-files.ts';
 import { archOfHost, hostPlatform, isPlatform, platformText } from './platform.ts';
 
-/** A layer as it lies in the archive. */
+/** A layer as it lies in the archive, or in a registry. */
 export interface LayerBlob {
-  file: ImageFile;
+  file: StreamedFile;
   /** Of the bytes as they lie there; absent where the archive doesn't say (docker-archive). */
   digest?: Digest;
   /** Of the uncompressed tar. */
@@ -81,8 +81,7 @@ export function describeLayout(
   );
   if (!manifest.config || !Array.isArray(manifest.layers))
     throw broken(files.place, 'its manifest has no configuration or layers');
-  const config = json<ConfigFile>(checkedBlob(files, manifest.config), files.place);
-  const diffIds = config.rootfs?.diff_ids ?? [];
+  const { diffIds, ...facts } = describeConfig(checkedBlob(files, manifest.config), files.place);
   if (diffIds.length !== manifest.layers.length)
     throw broken(files.place, 'its configuration and its manifest tell of different layers');
   const layers = manifest.layers.map((layer, at) => {
@@ -93,7 +92,7 @@ export function describeLayout(
       diffId: digestOf(diffIds[at] as string, files.place),
     };
   });
-  return { identity: digestOf(descriptor.digest, files.place), ...describeConfig(config), layers, names };
+  return { identity: digestOf(descriptor.digest, files.place), ...facts, layers, names };
 }
 
 function choose(
@@ -161,8 +160,7 @@ export function describeDockerArchive(files: ImageFiles, reference?: string): De
     );
   }
   const bytes = required(files, image.Config ?? '');
-  const config = json<ConfigFile>(bytes, files.place);
-  const diffIds = config.rootfs?.diff_ids ?? [];
+  const { diffIds, ...facts } = describeConfig(bytes, files.place);
   if (diffIds.length !== image.Layers?.length)
     throw broken(files.place, 'its configuration and its manifest tell of different layers');
   const named = /(?:^|\/)([0-9a-f]{64})(?:\.json)?$/.exec(image.Config ?? '')?.[1];
@@ -173,14 +171,21 @@ export function describeDockerArchive(files: ImageFiles, reference?: string): De
     if (file === undefined) throw broken(files.place, `the layer ${name} is missing`);
     return { file, diffId: digestOf(diffIds[at] as string, files.place) };
   });
-  return { identity: sha256(bytes), ...describeConfig(config), layers, names: image.RepoTags ?? [] };
+  return { identity: sha256(bytes), ...facts, layers, names: image.RepoTags ?? [] };
 }
 
-function describeConfig(
-  file: ConfigFile,
-): Pick<DescribedImage, 'config' | 'platform' | 'author' | 'createdMs' | 'history'> {
+export interface DescribedConfig
+  extends Pick<DescribedImage, 'config' | 'platform' | 'author' | 'createdMs' | 'history'> {
+  /** Not checked for form. */
+  diffIds: string[];
+}
+
+/** Reads an image's configuration file. */
+export function describeConfig(bytes: Buffer, place: string): DescribedConfig {
+  const file = json<ConfigFile | null>(bytes, place) ?? {};
   const createdMs = Date.parse(file.created ?? '');
   return {
+    diffIds: listOf(file.rootfs?.diff_ids),
     config: withoutNulls(file.config ?? {}),
     platform: {
       os: file.os ?? 'linux',
@@ -189,8 +194,12 @@ function describeConfig(
     },
     ...(file.author ? { author: file.author } : {}),
     ...(Number.isFinite(createdMs) ? { createdMs } : {}),
-    history: file.history ?? [],
+    history: listOf(file.history).filter((line) => line !== null && typeof line === 'object'),
   };
+}
+
+function listOf<T>(value: T[] | undefined): T[] {
+  return Array.isArray(value) ? value : [];
 }
 
 /** Go writes `null` for what isn't there. */
@@ -218,7 +227,7 @@ function checkedBlob(files: ImageFiles, descriptor: Descriptor): Buffer {
   return bytes;
 }
 
-function digestOf(text: string, place: string): Digest {
+export function digestOf(text: string, place: string): Digest {
   const digest = typeof text === 'string' ? parseDigest(text) : undefined;
   if (digest === undefined) throw broken(place, `${JSON.stringify(text)} is no sha256 digest`);
   return digest;

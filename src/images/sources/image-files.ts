@@ -6,9 +6,13 @@ import { openFolder, openInRoot } from '../../kit/system.ts';
 import { fileInput } from '../../kit/tar/input.ts';
 import { readTar } from '../../kit/tar/read.ts';
 
-export interface ImageFile {
+/** Bytes that can be read from their start to their end, more than once. */
+export interface StreamedFile {
   size: number;
-  stream(): AsyncIterable<Buffer>;
+  stream(signal?: AbortSignal): AsyncIterable<Buffer>;
+}
+
+export interface ImageFile extends StreamedFile {
   /** All of a small file. */
   read(): Buffer;
 }

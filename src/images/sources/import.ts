@@ -19,8 +19,9 @@ import { abortOf, type ImageContext } from '../context.ts';
 import { importedVariant, rememberLayer } from '../layers.ts';
 import type { SnapshotWriter } from '../ports.ts';
 import type { HistoryItem } from '../records.ts';
-import type { DescribedImage, LayerBlob, OciHistory } from './described.ts';
-import { ensureLayerBlob, freeBytes } from './layer-blobs.ts';
+import type { DescribedImage, OciHistory } from './described.ts';
+import { fetchAhead } from './fetch-ahead.ts';
+import { freeBytes, type StoredLayer } from './layer-blobs.ts';
 
 /** What an import is made with. */
 export interface Importing {
@@ -33,26 +34,28 @@ export interface Importing {
 
 export interface ImportedTree {
   snapshot: SnapshotId;
-  history: HistoryItem[];
+  history: readonly HistoryItem[];
 }
 
 function keyOf(facts: Record<string, string | null>): StepKey {
   return hexOf(sha256(canonicalJson({ import: 1, ...facts }))) as StepKey;
 }
 
-/** Imports the layers of an image. Nothing is unpacked of a layer before all of it was checked. */
+/** Imports the layers of an image, each while the next are fetched. Nothing is unpacked of a layer before all of it was checked. */
 export async function importLayers(
   importing: Importing,
   image: DescribedImage,
   place: string,
 ): Promise<ImportedTree> {
   const history = alignHistory(image);
-  let key: StepKey | undefined;
+  const keys: StepKey[] = [];
+  for (const { diffId } of image.layers) keys.push(keyOf({ layer: diffId, parent: keys.at(-1) ?? null }));
   let snapshot: SnapshotId | undefined;
-  for (const [at, layer] of image.layers.entries()) {
+  await using fetched = fetchAhead(importing.context, image.layers, place);
+  for (const [at, key] of keys.entries()) {
     importing.onProgress?.(`layer ${at + 1} of ${image.layers.length}`);
     const title = history.find((line) => line.layer === at)?.createdBy ?? `layer ${at + 1} of ${place}`;
-    key = keyOf({ layer: layer.diffId, parent: key ?? null });
+    const layer = await fetched.layer(at);
     snapshot = await importLayer(importing, layer, place, { key, parent: snapshot, title });
     for (const line of history) if (line.layer === at) line.snapshot = snapshot;
   }
@@ -65,17 +68,16 @@ export async function importLayers(
 
 async function importLayer(
   { context, writer, stage }: Importing,
-  layer: LayerBlob,
+  { path, size, diffId }: StoredLayer,
   place: string,
   { key, parent, title }: { key: StepKey; parent: SnapshotId | undefined; title: string },
 ): Promise<SnapshotId> {
-  const { path, size } = await ensureLayerBlob(context, layer, place);
   const snapshot = await writer.make({ key, parent, stage, title }, async (root) => {
     if (parent === undefined) plainRoot(root);
     // The digest vouches for the end of the archive.
     await unpack(() => unpackLayer(path, root, { allowMissingEnd: true, ...abortOf(context) }), place);
   });
-  rememberLayer(context.store, snapshot, importedVariant, { diffId: layer.diffId, size, empty: false });
+  rememberLayer(context.store, snapshot, importedVariant, { diffId, size, empty: false });
   return snapshot;
 }
 

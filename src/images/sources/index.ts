@@ -5,10 +5,11 @@ import type { ImageConfig, LocalSource, Platform, SnapshotId, StepKey } from '..
 import { fileKey } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
 import type { ImageContext } from '../context.ts';
-import { imageFor } from '../indexes.ts';
 import { layersOf } from '../layers.ts';
 import type { SnapshotWriter } from '../ports.ts';
-import { type HistoryItem, type Image, requireImage, saveImage } from '../records.ts';
+import { type HistoryItem, type Image, imageByOrigin, saveImage } from '../records.ts';
+import { findManifest } from '../registry/records.ts';
+import { describeConfig } from './described.ts';
 import { fileDigest, folderDigest } from './identity.ts';
 import {
   alignHistory,
@@ -18,6 +19,7 @@ import {
   importLayers,
   importTarball,
 } from './import.ts';
+import { findNamed, localImage } from './named.ts';
 import { openAny, openLayout } from './open.ts';
 import { hostPlatform } from './platform.ts';
 import { blobFile } from './stored-layers.ts';
@@ -62,19 +64,20 @@ export function layoutHistory(
   });
 }
 
-/** The image that a source names: of an index, that of the platform. */
-function imageOf(store: Store, { reference, platform }: LocalSource & { type: 'image' }): Image {
-  const image = requireImage(store.db, reference);
-  return platform === undefined ? image : imageFor(image, platform);
-}
-
 /** Finds out what a source is, without unpacking it. */
 export async function resolveSource(store: Store, source: LocalSource): Promise<ResolvedSource> {
   switch (source.type) {
     case 'image': {
-      const image = imageOf(store, source);
+      const named = await findNamed(store, source);
+      if ('remote' in named) {
+        const { digest, repository, config: bytes } = named.remote;
+        const described = describeConfig(bytes, `${repository}@${digest}`);
+        const { config, platform } = described;
+        return { identity: digest, config, platform, ...authorOf(described) };
+      }
+      const { image } = named;
       // Its snapshot is never changed nor named again: no layer has to be hashed for this.
-      const identity = sha256(canonicalJson({ snapshot: image.snapshot, root: image.root }));
+      const identity = image.origin ?? sha256(canonicalJson({ snapshot: image.snapshot, root: image.root }));
       return { identity, config: image.config, platform: image.platform, ...authorOf(image) };
     }
     case 'oci-layout': {
@@ -91,23 +94,41 @@ export async function resolveSource(store: Store, source: LocalSource): Promise<
   }
 }
 
+export interface SourceStep {
+  key: StepKey;
+  stage: string;
+  title: string;
+  /** What the key was made with: a name that stands for something else by now isn't asked again. */
+  identity?: Digest;
+  onProgress?: (message: string) => void;
+}
+
 /** Makes the snapshot that a source stands for, and files it under the key of the step that asked for it. */
 export async function importSource(
   context: ImageContext,
   writer: SnapshotWriter,
   source: LocalSource,
-  step: { key: StepKey; stage: string; title: string },
+  { identity, onProgress, ...step }: SourceStep,
 ): Promise<SnapshotId> {
-  const { snapshot } = await treeOf({ context, writer, stage: step.stage }, source);
+  const importing = { context, writer, stage: step.stage, ...(onProgress && { onProgress }) };
+  const known = identity ?? (await resolveSource(context.store, source)).identity;
+  const { snapshot } = await treeOf(importing, source, known);
   fileKey(context.store.db, step.key, snapshot, step.key);
   return snapshot;
 }
 
-async function treeOf(importing: Importing, source: LocalSource): Promise<ImportedTree> {
+async function treeOf(importing: Importing, source: LocalSource, identity: Digest): Promise<ImportedTree> {
   const { context } = importing;
   switch (source.type) {
-    case 'image':
-      return importStored(importing, imageOf(context.store, source));
+    case 'image': {
+      const { db } = context.store;
+      const manifest = findManifest(db, identity);
+      const stored = imageByOrigin(db, identity);
+      if (stored !== undefined || manifest === undefined)
+        return importStored(importing, stored ?? localImage(context.store, source));
+      const { importManifest } = await import('../registry/pull.ts');
+      return importManifest(importing, manifest);
+    }
     case 'oci-layout': {
       const opened = openLayout(source.path);
       using files = opened.files;

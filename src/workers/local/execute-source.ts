@@ -1,5 +1,6 @@
 /** Brings in a root filesystem from elsewhere: a folder by our own copy, images through src/images. */
 import type { SnapshotWriter } from '../../images/ports.ts';
+import type { Digest } from '../../kit/digest.ts';
 import type { Copy, CopyOp, RemoteSource, SnapshotId, Source, SourceOp } from '../../plan/index.ts';
 import { lease, type Run, withLock } from '../../store/runs.ts';
 import { findKey } from '../../store/snapshots.ts';
@@ -25,6 +26,7 @@ export async function executeSource(
   run: Run,
   { source }: SourceOp,
   task: StepTask,
+  identity: Readonly<Record<string, string>>,
 ): Promise<SnapshotId> {
   if (source.type === 'folder') {
     const op: CopyOp = { type: 'copy', copies: [folderCopy(source.path)] };
@@ -40,11 +42,15 @@ export async function executeSource(
     );
   }
   const { importSource } = await import('../../images/index.ts');
-  const writer = snapshotWriter(store, snapshots, run, task.signal);
-  return importSource({ store, snapshots }, writer, source, {
-    key: task.key,
-    stage: task.step.stage,
-    title: task.step.title,
+  const { key, step, signal } = task;
+  const writer = snapshotWriter(store, snapshots, run, signal);
+  const context = { store, snapshots, run, signal };
+  return importSource(context, writer, source, {
+    key,
+    stage: step.stage,
+    title: step.title,
+    ...(identity['content'] !== undefined && { identity: identity['content'] as Digest }),
+    onProgress: (line) => task.onOutput('stderr', `${line}\n`),
   });
 }
 

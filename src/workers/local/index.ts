@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { outside } from '../../kit/errors.ts';
 import { enterPrivateMounts, unmountBelow } from '../../kit/system.ts';
-import type { SnapshotId } from '../../plan/index.ts';
+import type { SnapshotId, Source } from '../../plan/index.ts';
 import { beginRun, lease, type Run } from '../../store/runs.ts';
 import { findKey, lineageOf } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
@@ -79,6 +79,8 @@ export function createLocalWorker(
     return { run, snapshots };
   };
   const contents: Contents = openContents(store, (id) => open().snapshots.mountView(id));
+  // What a source was when its key was made: that is what is brought in, whatever its name stands for by then.
+  const identities = new Map<Source, Readonly<Record<string, string>>>();
 
   const worker: Worker = {
     find: (key) => findKey(store.db, key),
@@ -91,7 +93,9 @@ export function createLocalWorker(
         return identifyRemote(store, source);
       }
       const { identifySource } = await import('../../images/index.ts');
-      return identifySource(store, source);
+      const identity = await identifySource(store, source);
+      identities.set(source, identity);
+      return identity;
     },
     async execute(task) {
       const { run, snapshots } = await openAndSweep();
@@ -108,7 +112,9 @@ export function createLocalWorker(
         case 'link':
           return made(executeLink(store, snapshots, op, task, run.dir));
         case 'source':
-          return made(await executeSource(store, snapshots, contents, run, op, task));
+          return made(
+            await executeSource(store, snapshots, contents, run, op, task, identities.get(op.source) ?? {}),
+          );
       }
     },
     readFile(snapshot, path) {

@@ -39,8 +39,10 @@ function localFolder(text: string, cwd: string): Place | undefined {
 
 /** What FROM or `--from` names, when it is no stage. */
 export function imagePlace(options: DockerfileOptions, name: string, location: SourceLocation): Place {
-  const tree = options.context.type === 'folder' ? options.context.path : options.cwd;
-  return namedContext(options, name, location) ?? readPlace(name, tree, location);
+  const { context, cwd, pull = false } = options;
+  const tree = context.type === 'folder' ? context.path : cwd;
+  const place = namedContext(options, name, location) ?? readPlace(name, tree, location);
+  return pull && place.source.type === 'image' ? { source: { ...place.source, pull } } : place;
 }
 
 function readPlace(text: string, tree: string, location: SourceLocation): Place {
@@ -106,17 +108,7 @@ export async function describeSource(
     return await request.resolveImage?.(source);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    if (error.code !== 'unknown-image' || source.type !== 'image') {
-      const { code, message, hint, exitCode } = error;
-      throw new UserError({ code, message, exitCode, location, ...(hint !== undefined && { hint }) });
-    }
-    throw wrongUse(
-      'unknown-image',
-      `The store has no image \`${source.reference}\`, and images of registries can't be fetched yet.`,
-      {
-        location,
-        hint: `Bring it in with \`cambium image import FILE ${source.reference}\`, or name where it is: --build-context ${source.reference}=oci-layout://DIR, a folder or a tar of a root filesystem. ${error.hint ?? ''}`.trim(),
-      },
-    );
+    const { code, message, hint, exitCode } = error;
+    throw new UserError({ code, message, exitCode, location, ...(hint !== undefined && { hint }) });
   }
 }

@@ -1,0 +1,73 @@
+/** Brings an image of a registry into the store: its layers as snapshots, and a record that knows where it came from. */
+import { outside } from '../../kit/errors.ts';
+import { type Image, imageByOrigin, saveImage, setOrigin } from '../records.ts';
+import { formatReference, parseReference, shortName } from '../references.ts';
+import { type DescribedImage, describeConfig, digestOf, type LayerBlob } from '../sources/described.ts';
+import { type Importing, importLayers } from '../sources/import.ts';
+import type { Registry } from './client.ts';
+import { openConnector } from './connect.ts';
+import { blobStream } from './download.ts';
+import type { Reach } from './endpoint.ts';
+import { type Manifest, readManifest } from './manifests.ts';
+import { type KnownManifest, rememberBlobs, rememberForm } from './records.ts';
+import { firstThatAnswers } from './resolve.ts';
+
+/** The image of a manifest; fetches only layers that the store lacks. */
+export async function importManifest(
+  importing: Importing,
+  known: KnownManifest,
+  reach: Reach = {},
+): Promise<Image> {
+  const { context } = importing;
+  const { db } = context.store;
+  const place = shortName(`${known.repository}@${known.digest}`);
+  const manifest = readManifest(known, place);
+  const reference = parseReference(`${known.repository}@${known.digest}`);
+  using connector = openConnector();
+  const options = { connector, signal: context.signal };
+  const image = await firstThatAnswers({ reference, ...reach }, options, async (registry) => {
+    const described = describe(known, manifest, registry, importing);
+    const tree = await importLayers(importing, described, place);
+    const { config, platform, createdMs } = described;
+    return saveImage(db, {
+      ...tree,
+      root: '/',
+      config,
+      platform,
+      ...(createdMs === undefined ? {} : { createdMs }),
+    });
+  });
+  setOrigin(db, image.id, known.digest);
+  rememberBlobs(
+    db,
+    known.repository,
+    [manifest.config, ...manifest.layers].map(({ digest }) => digest),
+  );
+  return imageByOrigin(db, known.digest) as Image;
+}
+
+function describe(
+  known: KnownManifest,
+  manifest: Manifest,
+  registry: Registry,
+  importing: Importing,
+): DescribedImage {
+  const place = formatReference(parseReference(`${known.repository}@${known.digest}`));
+  const { diffIds, ...facts } = describeConfig(known.config, place);
+  if (diffIds.length !== manifest.layers.length)
+    throw outside(
+      'broken-image',
+      `The image ${place} is broken: its configuration and its manifest tell of different layers.`,
+    );
+  const { db } = importing.context.store;
+  const layers = manifest.layers.map(({ digest, size, mediaType }, at): LayerBlob => {
+    const diffId = digestOf(diffIds[at] as string, place);
+    rememberForm(db, diffId, { digest, size, mediaType });
+    return {
+      diffId,
+      digest,
+      file: { size, stream: (signal) => blobStream(registry, { digest, size }, signal) },
+    };
+  });
+  return { identity: known.digest, ...facts, layers, names: [] };
+}
