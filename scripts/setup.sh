@@ -21,7 +21,7 @@ program_needs='mmdebstrap:mmdebstrap btrfs:btrfs-progs slirp4netns:slirp4netns z
   tini-static:tini mount:mount setpriv:util-linux'
 test_needs='crun:crun runc:runc mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs skopeo:skopeo umoci:umoci buildah:buildah podman:podman
   dockerd:docker.io setfattr:attr setfacl:acl setcap:libcap2-bin pigz:pigz busybox:busybox-static rsync:rsync
-  script:bsdutils tmux:tmux git:git curl:curl'
+  script:bsdutils tmux:tmux git:git curl:curl docker-registry:docker-registry openssl:openssl'
 
 missing_packages() {
   for need in "$@"; do

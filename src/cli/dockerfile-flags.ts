@@ -137,7 +137,7 @@ function readUlimit(text: string): { name: string; soft: number; hard: number } 
 }
 
 /** Each once, in the order in which they are named. */
-function readPlatforms(text: string): Platform[] {
+export function readPlatforms(text: string): Platform[] {
   const platforms = new Map<string, Platform>();
   for (const part of text.split(',')) {
     const platform = parsePlatform(part.trim(), hostPlatform());

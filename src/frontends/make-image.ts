@@ -7,7 +7,6 @@ import {
   hostPlatform,
   type Image,
   type ImageContext,
-  imageFor,
   isPlatform,
   layoutHistory,
   saveImage,

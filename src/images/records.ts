@@ -87,6 +87,11 @@ export function saveImage(
 /** Gives the name to an image. What a registry said of the name no longer counts. */
 function putTag(db: Database, name: string, id: string): void {
   db.prepare('DELETE FROM registry_names WHERE name = ?').run(name);
+  tagFromRegistry(db, name, id);
+}
+
+/** The same (for a normalised name) where a registry said so. */
+export function tagFromRegistry(db: Database, name: string, id: string): void {
   db.prepare('INSERT OR REPLACE INTO tags (name, image, updated_ms) VALUES (?, ?, ?)').run(
     name,
     id,

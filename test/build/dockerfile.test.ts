@@ -165,9 +165,9 @@ test('errors point into the file; what is ignored is told as such', () => {
   writeFileSync(place.path('ctx/.dockerignore'), 'b.txt\n');
   dockerfile('FROM base', 'COPY b.txt /');
   expect(cambium(['build', '.'], at).stderr).toMatch(/left out[\s\S]*Dockerfile:2/);
-  dockerfile('FROM nowhere');
+  dockerfile('FROM 127.0.0.1:1/nowhere');
   expect(cambium(['build', '.'], at).stderr).toMatch(
-    /no image `nowhere`[\s\S]*Dockerfile:1[\s\S]*--build-context/,
+    /no image `127.0.0.1:1\/nowhere`[\s\S]*Dockerfile:1[\s\S]*--build-context/,
   );
   dockerfile('FROM base', 'RUN --network=host true');
   expect(cambium(['build', '.'], at).stderr).toMatch(/--allow network\.host/);

@@ -273,8 +273,13 @@ describe('sources of a build', () => {
     );
     expect(listTree(snapshots.folderOf(made))).toEqual(listTree(join(snapshots.folderOf(id), 'chroot')));
     await expect(
-      importSource(snapshots.context, snapshots.writer, { type: 'image', reference: 'absent' }, step),
-    ).rejects.toMatchObject({ code: 'unknown-image' });
+      importSource(
+        snapshots.context,
+        snapshots.writer,
+        { type: 'image', reference: '127.0.0.1:1/absent' },
+        step,
+      ),
+    ).rejects.toMatchObject({ code: 'unreachable-registry' });
   });
 
   test('two images are compared', async () => {

@@ -17,8 +17,8 @@ interface Flags {
   json: boolean;
 }
 
-type InStore = (flags: { store?: string }, body: (store: Store) => Promise<void>) => Promise<void>;
-type Definition = [Command, readonly (readonly [string, string])[]];
+export type InStore = (flags: { store?: string }, body: (store: Store) => Promise<void>) => Promise<void>;
+export type Definition = [Command, readonly (readonly [string, string])[]];
 
 export function definitions(inStore: InStore): Definition[] {
   return [
@@ -79,7 +79,7 @@ function withJson(command: Command): Command {
 }
 
 /** Gives `body` the store's snapshots; Ctrl-C ends what it does. */
-async function withSnapshots(
+export async function withSnapshots(
   store: Store,
   body: (context: ImageContext, worker: LocalWorker, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {

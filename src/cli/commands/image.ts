@@ -9,17 +9,21 @@ import { print } from '../io.ts';
 import { withStore } from '../open-store.ts';
 import { formatAge, formatTable } from '../text.ts';
 import * as content from './image-content.ts';
+import * as registry from './image-registry.ts';
 
 interface StoreFlag {
   store?: string;
 }
 
 export function define(): Command {
-  const command = new Command('image').description('list, name, look into, export and import images');
+  const command = new Command('image').description(
+    'list, name, look into, fetch, send, export and import images',
+  );
   const below: [Command, readonly (readonly [string, string])[]][] = [
     [defineList(), [['cambium image ls', 'all images with a name']]],
     [defineRemove(), [['cambium image rm hello:old', 'take a name away, and the image with its last one']]],
     [defineTag(), [['cambium image tag hello:latest hello:1.0', 'give an image another name']]],
+    ...registry.definitions(inStore),
     ...content.definitions(inStore),
   ];
   for (const [definition, examples] of below)

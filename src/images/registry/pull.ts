@@ -1,16 +1,18 @@
 /** Brings an image of a registry into the store: its layers as snapshots, and a record that knows where it came from. */
 import { outside } from '../../kit/errors.ts';
-import { type Image, imageByOrigin, saveImage, setOrigin } from '../records.ts';
-import { formatReference, parseReference, shortName } from '../references.ts';
+import type { Platform } from '../../plan/index.ts';
+import { type Image, imageByOrigin, saveImage, setOrigin, tagFromRegistry } from '../records.ts';
+import { formatReference, parseReference, type Reference, shortName } from '../references.ts';
 import { type DescribedImage, describeConfig, digestOf, type LayerBlob } from '../sources/described.ts';
 import { type Importing, importLayers } from '../sources/import.ts';
+import { isPlatform } from '../sources/platform.ts';
 import type { Registry } from './client.ts';
 import { openConnector } from './connect.ts';
 import { blobStream } from './download.ts';
 import type { Reach } from './endpoint.ts';
-import { type Manifest, readManifest } from './manifests.ts';
+import { type Manifest, readManifest, wrongPlatform } from './manifests.ts';
 import { type KnownManifest, rememberBlobs, rememberForm } from './records.ts';
-import { firstThatAnswers } from './resolve.ts';
+import { firstThatAnswers, resolveManifest } from './resolve.ts';
 
 /** The image of a manifest; fetches only layers that the store lacks. */
 export async function importManifest(
@@ -70,4 +72,26 @@ function describe(
     };
   });
   return { identity: known.digest, ...facts, layers, names: [] };
+}
+
+export interface PullRequest extends Importing, Reach {
+  reference: Reference;
+  platform: Platform;
+}
+
+/** `image pull`: asks the registry, brings the image in, and gives it the name. */
+export async function pullImage({
+  reference,
+  platform,
+  insecure,
+  ...importing
+}: PullRequest): Promise<Image> {
+  const { store, signal } = importing.context;
+  const reach = insecure === undefined ? {} : { insecure };
+  const known = await resolveManifest(store, { reference, platform, signal, ...reach });
+  const image = await importManifest(importing, known, reach);
+  const name = formatReference(reference);
+  if (!isPlatform(image.platform, platform)) throw wrongPlatform(shortName(name), platform, [image.platform]);
+  if (reference.digest === undefined) tagFromRegistry(store.db, name, image.id);
+  return image;
 }

@@ -19,7 +19,7 @@ export interface ResolveRequest extends Reach {
 /** Asks the registry, and remembers the answer. Throws `unknown-image` where it has no such thing. */
 export async function resolveManifest(store: Store, request: ResolveRequest): Promise<KnownManifest> {
   using connector = openConnector();
-  return firstThatAnswers(request, { connector, signal: request.signal }, (registry) =>
+  return await firstThatAnswers(request, { connector, signal: request.signal }, (registry) =>
     resolveAt(store, registry, request),
   );
 }

@@ -108,7 +108,12 @@ export async function describeSource(
     return await request.resolveImage?.(source);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const { code, message, hint, exitCode } = error;
-    throw new UserError({ code, message, exitCode, location, ...(hint !== undefined && { hint }) });
+    const { code, message, exitCode } = error;
+    const elsewhere =
+      source.type === 'image'
+        ? `Or name where else it is: --build-context ${source.reference}=oci-layout://DIR`
+        : '';
+    const hint = [error.hint, elsewhere].filter((text) => text).join(' ');
+    throw new UserError({ code, message, exitCode, location, ...(hint !== '' && { hint }) });
   }
 }

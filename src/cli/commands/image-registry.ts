@@ -1,0 +1,75 @@
+/** The `cambium image` commands that talk to registries: pull and push. */
+import { Command } from 'commander';
+import { parseReference, shortName, tagsOf } from '../../images/index.ts';
+import { hostPlatform } from '../../images/sources/platform.ts';
+import { wrongUse } from '../../kit/errors.ts';
+import type { Store } from '../../store/store.ts';
+import { readPlatforms } from '../dockerfile-flags.ts';
+import { print, tell } from '../io.ts';
+import { parseChoice } from '../values.ts';
+import { type Definition, type InStore, withSnapshots } from './image-content.ts';
+
+interface PullFlags {
+  store?: string;
+  platform?: string;
+  quiet: boolean;
+  tlsVerify: string;
+}
+
+export function definitions(inStore: InStore): Definition[] {
+  return [
+    [
+      withTls(new Command('pull').description('fetch images from their registries'))
+        .argument('<names...>', 'name[:tag] or name@digest')
+        .option('--platform <platform>', "which image of several; default this machine's")
+        .option('-q, --quiet', 'only the digests', false)
+        .action((names: string[], flags: PullFlags) => inStore(flags, (store) => pull(store, names, flags))),
+      [
+        ['cambium image pull debian:12', 'from Docker Hub, as every short name'],
+        ['cambium image pull --platform linux/arm64 registry.example/app:1', 'for another machine'],
+      ],
+    ],
+  ];
+}
+
+/** As Podman has it. */
+export function withTls(command: Command): Command {
+  return command.option('--tls-verify <bool>', 'false: any certificate, or plain HTTP, will do', 'true');
+}
+
+export function readTls(flags: { tlsVerify: string }): { insecure?: boolean } {
+  return parseChoice('--tls-verify', flags.tlsVerify, ['true', 'false']) === 'false'
+    ? { insecure: true }
+    : {};
+}
+
+async function pull(store: Store, names: readonly string[], flags: PullFlags): Promise<void> {
+  const references = names.map(parseReference);
+  const reach = readTls(flags);
+  const [platform = hostPlatform(), ...others] =
+    flags.platform === undefined ? [] : readPlatforms(flags.platform);
+  if (others.length > 0)
+    throw wrongUse('bad-value', 'One image is fetched at a time: --platform names several.');
+  const { pullImage } = await import('../../images/registry/pull.ts');
+  const { snapshotWriter } = await import('../../workers/local/execute-source.ts');
+  await withSnapshots(store, async (context, worker, signal) => {
+    for (const [at, reference] of references.entries()) {
+      const image = await pullImage({
+        context,
+        writer: snapshotWriter(store, worker.snapshots, worker.run, signal),
+        stage: 'pull',
+        ...(!flags.quiet && { onProgress: (message: string) => tell(`${message}\n`) }),
+        reference,
+        platform,
+        ...reach,
+      });
+      const tags = tagsOf(store.db, image.id).map(shortName);
+      const name = shortName(names[at] as string);
+      print(
+        flags.quiet
+          ? `${image.origin}\n`
+          : `${tags.includes(name) ? name : (tags[0] ?? name)} ${image.origin}\n`,
+      );
+    }
+  });
+}
