@@ -30,12 +30,13 @@ export async function importManifest(
   const image = await firstThatAnswers({ reference, ...reach }, options, async (registry) => {
     const described = describe(known, manifest, registry, importing);
     const tree = await importLayers(importing, described, place);
-    const { config, platform, createdMs } = described;
+    const { config, platform, createdMs, author } = described;
     return saveImage(db, {
       ...tree,
       root: '/',
       config,
       platform,
+      ...(author === undefined ? {} : { author }),
       ...(createdMs === undefined ? {} : { createdMs }),
     });
   });

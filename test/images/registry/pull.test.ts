@@ -160,7 +160,7 @@ describe('FROM', () => {
     const result = cambium(['build', context], store);
     expect(result).toMatchObject({
       code: 3,
-      stderr: expect.stringMatching(/has no image[^]*Dockerfile:1:1/),
+      stderr: expect.stringMatching(/has no image[\s\S]*Dockerfile:1:1/),
     });
     expect(readdirSync(`${store.store}/run`)).toEqual([]);
   });
