@@ -9,12 +9,16 @@ import { type Scratch, scratch } from '../../support/scratch.ts';
 let place: Scratch;
 let registry: TestRegistry;
 let names = 0;
+const nextName = () => {
+  names += 1;
+  return names;
+};
 const at = (name: string) => `${registry.host}/${name}`;
-const newStore = (): CliOptions => ({ store: place.path(`store-${(names += 1)}`) });
+const newStore = (): CliOptions => ({ store: place.path(`store-${nextName()}`) });
 
 /** What the image's /one says, by way of a tar of its root. */
 function contentOf(image: string, options: CliOptions): string {
-  const tar = place.path(`out-${(names += 1)}.tar`);
+  const tar = place.path(`out-${nextName()}.tar`);
   cambiumOk(['image', 'export', image, '-o', `type=tar,dest=${tar}`], options);
   return run('tar', '-xOf', tar, './one').split('\n')[0] as string;
 }
