@@ -42,7 +42,9 @@ function define(plan: Plan): Map<StepId, string> {
   const definitions = new Map<StepId, string>();
   for (const step of plan.steps) {
     const named = renameSteps(step, (id) => (definitions.get(id) ?? '') as StepId);
-    definitions.set(step.id, sha256(JSON.stringify(named)));
+    // A source is the same whichever stage named it first.
+    const what = step.op.type === 'source' ? step.op : named;
+    definitions.set(step.id, sha256(JSON.stringify(what)));
   }
   return definitions;
 }
