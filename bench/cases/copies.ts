@@ -9,7 +9,7 @@ const folder = 'files20k';
 
 export function copyCases(place: Place): Case[] {
   writeFiles(place, `${folder}/src`, { count: 20_000, perFolder: 100, bytes: 4250 });
-  writeProject(place, { folder, base: 'scratch', instructions: [{ copy: 'src', to: '/app/' }] });
+  writeProject(place, { folder, base: 'scratch', instructions: [{ copy: '.', to: '/app/' }] });
   const contenders = buildContenders(place, folder);
   return [
     {
@@ -52,9 +52,7 @@ function coldContenders(place: Place): Contender[] {
   return [
     ...cambiums.map(({ name, store }) => ({
       name,
-      commands: (round: number) => [
-        cambiumOn(place.program, store(round), name).build(`${context}/cambium.ts`, 'cold'),
-      ],
+      commands: (round: number) => [cambiumOn(place.program, store(round), name).build(context, 'cold')],
     })),
     ...place.dockers.map((docker) => ({
       name: docker.name,

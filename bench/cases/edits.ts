@@ -32,7 +32,7 @@ export function editCases(place: Place): Case[] {
       id: 'edit-1',
       title: 'one changed file: a copy and two commands run',
       rounds: 7,
-      goals: [{ type: 'ratio', of: 'docker', factor: 1 }],
+      goals: [{ type: 'ratio', of: 'docker', factor: 0.5 }],
       edit: () => place.write(`${folder}/src/d3/f7`, `${place.newText()}\n`),
       contenders,
     },

@@ -57,10 +57,9 @@ function cambiums(place: Place) {
 function layoutContenders(place: Place): Contender[] {
   const { containerd, buildah } = place;
   const context = place.path(folder);
-  const file = place.path(folder, 'cambium.ts');
   const contenders: Contender[] = cambiums(place).map(({ cambium, out }) => ({
     name: cambium.name,
-    commands: () => [cambium.build(file, 'layout', '-o', `type=oci,dest=${out}/`)],
+    commands: () => [cambium.build(context, 'layout', '-o', `type=oci,dest=${out}/`)],
   }));
   if (containerd) {
     const output = `type=oci,tar=false,dest=${place.path('out-containerd')}`;
@@ -84,10 +83,9 @@ function layoutContenders(place: Place): Contender[] {
 function tarContenders(place: Place): Contender[] {
   const { containerd, buildah } = place;
   const context = place.path(folder);
-  const file = place.path(folder, 'cambium.ts');
   const contenders: Contender[] = cambiums(place).map(({ cambium, out }) => ({
     name: cambium.name,
-    commands: () => [cambium.build(file, 'tar', '-o', `type=docker,dest=${out}.tar`)],
+    commands: () => [cambium.build(context, 'tar', '-o', `type=docker,dest=${out}.tar`)],
   }));
   for (const docker of place.dockers) {
     const output = place.path('out-docker.tar');

@@ -1,4 +1,4 @@
-/** The same project in the words of each tool: a Dockerfile and a cambium.ts, in one folder. */
+/** Projects that every tool builds from the same Dockerfile. */
 import type { Place } from '../place.ts';
 import type { Contender } from '../types.ts';
 
@@ -19,18 +19,6 @@ export function writeProject(place: Place, { folder, base, instructions }: Proje
     'copy' in step ? `COPY ${step.copy} ${step.to}` : `RUN ${step.run}`,
   );
   place.write(`${folder}/Dockerfile`, `${[`FROM ${base}`, ...dockerfile].join('\n')}\n`);
-  const stages = instructions.map((step) =>
-    'copy' in step
-      ? `copy(${JSON.stringify(step.copy)}, ${JSON.stringify(step.to)})`
-      : `command(${JSON.stringify(step.run)})`,
-  );
-  const options = base === 'scratch' ? '' : `  base: ${JSON.stringify(base)},\n`;
-  place.write(
-    `${folder}/cambium.ts`,
-    `import { command, copy, image } from 'cambium';\n\nexport default image({\n${options}  stages: [\n${stages
-      .map((stage) => `    ${stage},\n`)
-      .join('')}  ],\n});\n`,
-  );
 }
 
 /** Every tool builds the project; its own image stays in its own store. */
@@ -45,7 +33,7 @@ export function buildContenders(
   return [
     ...cambiums.map((cambium) => ({
       name: cambium.name,
-      commands: () => [cambium.build(`${context}/cambium.ts`, tag, ...(options.cambiumFlags ?? []))],
+      commands: () => [cambium.build(context, tag, ...(options.cambiumFlags ?? []))],
     })),
     ...place.dockers.map((docker) => ({ name: docker.name, commands: () => [docker.build(tag, context)] })),
     ...(place.buildah
