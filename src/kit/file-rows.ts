@@ -4,7 +4,7 @@
  */
 import { type BigIntStats, closeSync, lstatSync } from 'node:fs';
 import { fsPath } from './names.ts';
-import { cPath, lastErrno, native, systemError } from './native.ts';
+import { cPath, lastErrno, nativeNow, systemError } from './native.ts';
 import { openFolder, splitDevice } from './system.ts';
 import type { EntryType } from './tree.ts';
 
@@ -52,6 +52,11 @@ export function typeOfRow(rows: FileRows, index = 0): EntryType {
     default:
       return 'socket';
   }
+}
+
+/** Of a file, in bytes. */
+export function sizeOfRow(row: FileRows): number {
+  return (row[field.size + 1] as number) * 2 ** 32 + (row[field.size] as number);
 }
 
 export interface RowMetadata {
@@ -144,23 +149,13 @@ export function rowOfPath(path: string): FileRows | undefined {
   return stats && rowOfStats(stats);
 }
 
-const statxCall = native('int statx(int dir, const char *path, int flags, unsigned int mask, void *buffer)');
+const statxPrototype = 'int statx(int dir, const char *path, int flags, unsigned int mask, void *buffer)';
+let statx: ReturnType<typeof nativeNow> | undefined;
 const STATX_BASIC_STATS = 0x7ff;
 const AT_SYMLINK_NOFOLLOW = 0x100;
-
-/** Where struct statx (statx(2)) has what a row has, in 32-bit numbers; its mode is a 16-bit number. */
-const statx = {
-  links: 4,
-  uid: 5,
-  gid: 6,
-  mode: 7,
-  inode: 8,
-  size: 10,
-  ctime: 24,
-  mtime: 28,
-  rdev: 32,
-  dev: 34,
-};
+const AT_EMPTY_PATH = 0x1000;
+/** A struct statx (statx(2)) in 32-bit numbers. */
+const buffer = new Uint32Array(64);
 
 /** From so many files on, loading the native library (6 ms) costs less than it saves. */
 const worthNative = 1000;
@@ -189,15 +184,13 @@ function fillOneByOne(folder: string, names: string[], rows: FileRows): number {
   return there;
 }
 
-const buffer = new Uint32Array(64);
-
 function fillNatively(folder: string, names: string[], rows: FileRows): number {
+  statx ??= nativeNow(statxPrototype);
   const fd = openFolder(folder);
   let there = 0;
   try {
     for (const name of names) {
-      const result = statxCall(fd, cPath(fsPath(name)), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, buffer);
-      if (result < 0) {
+      if (statx(fd, cPath(fsPath(name)), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, buffer) < 0) {
         const code = lastErrno();
         if (code === 'ENOENT') continue;
         throw systemError('statx', `${folder}/${name}`, code);
@@ -212,26 +205,32 @@ function fillNatively(folder: string, names: string[], rows: FileRows): number {
   return there;
 }
 
-function takeStatx(rows: FileRows, at: number): void {
-  const word = (index: number) => buffer[index] as number;
-  rows[at + field.mode] = word(statx.mode) & 0xffff;
-  rows[at + field.uid] = word(statx.uid);
-  rows[at + field.gid] = word(statx.gid);
-  rows[at + field.links] = word(statx.links);
-  rows[at + field.size] = word(statx.size);
-  rows[at + field.size + 1] = word(statx.size + 1);
-  for (const [to, from] of times) {
-    rows[at + to] = word(from);
-    rows[at + to + 1] = word(from + 1);
-    rows[at + to + 2] = word(from + 2);
-  }
-  rows[at + field.inode] = word(statx.inode);
-  rows[at + field.inode + 1] = word(statx.inode + 1);
-  rows[at + field.dev] = ((word(statx.dev) << 20) | word(statx.dev + 1)) >>> 0;
-  rows[at + field.rdev] = ((word(statx.rdev) << 20) | word(statx.rdev + 1)) >>> 0;
+/** The row of an open file. */
+export function rowOfDescriptor(fd: number): FileRows {
+  statx ??= nativeNow(statxPrototype);
+  if (statx(fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, buffer) < 0) throw systemError('statx');
+  const row = new Uint32Array(rowFields);
+  takeStatx(row, 0);
+  return row;
 }
 
-const times = [
-  [field.mtime, statx.mtime],
-  [field.ctime, statx.ctime],
-] as const;
+function takeStatx(rows: FileRows, at: number): void {
+  rows[at + field.links] = buffer[4] as number;
+  rows[at + field.uid] = buffer[5] as number;
+  rows[at + field.gid] = buffer[6] as number;
+  // A number of 16 bits, and 16 bits that mean nothing.
+  rows[at + field.mode] = (buffer[7] as number) & 0xffff;
+  rows[at + field.inode] = buffer[8] as number;
+  rows[at + field.inode + 1] = buffer[9] as number;
+  rows[at + field.size] = buffer[10] as number;
+  rows[at + field.size + 1] = buffer[11] as number;
+  rows[at + field.ctime] = buffer[24] as number;
+  rows[at + field.ctime + 1] = buffer[25] as number;
+  rows[at + field.ctimeNs] = buffer[26] as number;
+  rows[at + field.mtime] = buffer[28] as number;
+  rows[at + field.mtime + 1] = buffer[29] as number;
+  rows[at + field.mtimeNs] = buffer[30] as number;
+  // Major and minor numbers.
+  rows[at + field.rdev] = (((buffer[32] as number) << 20) | (buffer[33] as number)) >>> 0;
+  rows[at + field.dev] = (((buffer[34] as number) << 20) | (buffer[35] as number)) >>> 0;
+}

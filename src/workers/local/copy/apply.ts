@@ -2,40 +2,13 @@
  * Puts targets into a workspace. Paths are resolved inside the image: the way to a copy's destination may lead over
  * symlinks of the image, and these never lead out of it; below the destination no link is followed.
  */
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  lchownSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readlinkSync,
-  rmSync,
-  symlinkSync,
-  writeSync,
-} from 'node:fs';
-import { join, posix } from 'node:path';
-import { copyOpenFile } from '../../../kit/copy-node.ts';
+import { closeSync, constants, mkdirSync, readlinkSync, rmSync } from 'node:fs';
 import { errnoOf, outside, wrongUse } from '../../../kit/errors.ts';
-import type { FileRows } from '../../../kit/file-rows.ts';
-import { decodeName, encodeName, fsPath } from '../../../kit/names.ts';
-import {
-  descriptorPath,
-  makeNode,
-  O_PATH,
-  openFolder,
-  openInRoot,
-  readXattrs,
-  removeXattr,
-  setTimes,
-  setXattr,
-} from '../../../kit/system.ts';
+import { decodeName, fsPath } from '../../../kit/names.ts';
+import { descriptorPath, O_PATH, openFolder, openInRoot, setTimes } from '../../../kit/system.ts';
 import { lstatIfAny, typeOf } from '../../../kit/walk.ts';
-import { changedWhileRead, checkUnchanged, hashFile } from './hash-file.ts';
-import { isRacy } from './scan.ts';
-import { takenRow } from './select.ts';
-import type { Content, Difference, HostContent, Target, TargetList } from './targets.ts';
+import { makeFile, openCopier, setMetadata } from './make-file.ts';
+import type { Content, Difference, Target, TargetList } from './targets.ts';
 
 /** Copies all of `list` into the tree at `root`. */
 export function applyAll(root: string, list: TargetList): void {
@@ -82,6 +55,7 @@ function openWriter(
   isInParent?: (path: string) => boolean,
 ): Writer {
   const rootFd = openFolder(root);
+  const copier = openCopier();
   const umask = process.umask(0);
   /** Real host path of a folder of the image, by image path. */
   const realFolders = new Map<string, string>();
@@ -102,7 +76,7 @@ function openWriter(
     return placeOf(target);
   };
   const placeOf = ({ path }: Target): string =>
-    path === '' ? root : join(realFolder(parentOf(path)), posix.basename(path));
+    path === '' ? root : `${realFolder(parentOf(path))}/${nameOf(path)}`;
   const keepTime = (folder: string): void => {
     if (!times.has(folder)) times.set(folder, mtimeOf(folder));
   };
@@ -119,7 +93,7 @@ function openWriter(
     put(target) {
       if (target.type !== 'directory') {
         const file = hostOf(target);
-        makeFile(target, file, contents.get(target.path), (path) => hostOf({ ...target, path }));
+        makeFile(target, file, contents.get(target.path), (path) => hostOf({ ...target, path }), copier);
         return;
       }
       const host = placeOf(target);
@@ -151,8 +125,11 @@ function openWriter(
 }
 
 function parentOf(path: string): string {
-  const folder = posix.dirname(path);
-  return folder === '.' ? '' : folder;
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 function mtimeOf(host: string): bigint {
@@ -168,7 +145,7 @@ function resolveFolder(rootFd: number, root: string, path: string, times: Map<st
   const found = openFolderInRoot(rootFd, path);
   if (found !== undefined) return found;
   const parent = resolveFolder(rootFd, root, parentOf(path), times);
-  const host = join(parent, posix.basename(path));
+  const host = `${parent}/${nameOf(path)}`;
   if (!times.has(parent)) times.set(parent, mtimeOf(parent));
   try {
     mkdirSync(fsPath(host), 0o755);
@@ -216,82 +193,4 @@ function existingFolder(rootFd: number, root: string, host: string, target: Targ
     'not-a-folder',
     `/${target.path} of the image is not a folder, but a folder is copied to it.`,
   );
-}
-
-function makeFile(
-  target: Target,
-  host: string,
-  content: Content | undefined,
-  hostOfLink: (path: string) => string,
-): void {
-  const existing = lstatIfAny(host);
-  if (existing !== undefined) {
-    if (typeOf(existing) === 'directory' && !target.replaces) {
-      throw wrongUse('is-a-folder', `/${target.path} of the image is a folder, but a file is copied to it.`);
-    }
-    rmSync(fsPath(host), { recursive: true });
-  }
-  if (target.sameAs !== undefined) {
-    linkSync(fsPath(hostOfLink(target.sameAs)), fsPath(host));
-    return;
-  }
-  if (target.type === 'symlink') symlinkSync(encodeName(target.link as string), fsPath(host));
-  else if (target.type === 'file') writeContent(target, host, content as Content);
-  else makeNode(host, target.type as 'char', target.mode, target.device);
-  if (
-    target.type === 'symlink' ||
-    target.uid !== 0 ||
-    target.gid !== 0 ||
-    target.xattrs ||
-    (target.mode & 0o7000) !== 0
-  ) {
-    setMetadata(target, host);
-  }
-  setTimes(host, BigInt(target.mtime));
-}
-
-function setMetadata(target: Target, host: string): void {
-  lchownSync(fsPath(host), target.uid, target.gid);
-  if (target.type !== 'symlink') chmodSync(fsPath(host), target.mode);
-  for (const name of readXattrs(host)?.keys() ?? []) {
-    if (target.xattrs?.[name] === undefined && /^(user\.|security\.capability$|system\.posix_acl)/.test(name))
-      removeXattr(host, name);
-  }
-  for (const [name, value] of Object.entries(target.xattrs ?? {}))
-    setXattr(host, name, Buffer.from(value, 'base64'));
-}
-
-/** Parent folders are there and real, and the name is free: nothing can be followed. */
-function writeContent(target: Target, host: string, content: Content): void {
-  const to = openSync(fsPath(host), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, target.mode);
-  try {
-    if ('inline' in content) {
-      const data = Buffer.from(content.inline);
-      for (let at = 0; at < data.length; ) at += writeSync(to, data, at);
-      return;
-    }
-    const from = openSync(fsPath(content.host), constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      copyOpenFile(from, to);
-      checkUnchanged(content.host, from, rowOf(content));
-    } finally {
-      closeSync(from);
-    }
-  } catch (error) {
-    const hostFile = 'host' in content ? content.host : '';
-    if (hostFile && ['ENOENT', 'ELOOP'].includes(errnoOf(error) ?? ''))
-      throw changedWhileRead(hostFile, error);
-    throw error;
-  } finally {
-    closeSync(to);
-  }
-  if ('inline' in content) return;
-  // Equal times prove nothing for a file that was just written: then the copy itself is read.
-  const { startNs } = content.source.scan;
-  if (startNs !== undefined && isRacy(rowOf(content), startNs) && hashFile(host) !== target.digest)
-    throw changedWhileRead(content.host);
-}
-
-function rowOf({ source, path }: HostContent): FileRows {
-  return takenRow(source.taken, path) as FileRows;
 }

@@ -1,8 +1,8 @@
 /** Reads files of the host that may change meanwhile: then what was read is nobody's content, and the build stops. */
 import { createHash, hash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { errnoOf, wrongUse } from '../../../kit/errors.ts';
-import { type FileRows, rowOfStats, sameRow } from '../../../kit/file-rows.ts';
+import { type FileRows, rowOfDescriptor, sameRow } from '../../../kit/file-rows.ts';
 import { fsPath } from '../../../kit/names.ts';
 
 const chunk = Buffer.allocUnsafeSlow(1 << 20);
@@ -46,5 +46,5 @@ export function changedWhileRead(host: string, cause?: unknown) {
 
 /** Checks that an open file of the host is still as it was listed. */
 export function checkUnchanged(host: string, fd: number, expected: FileRows): void {
-  if (!sameRow(rowOfStats(fstatSync(fd, { bigint: true })), expected)) throw changedWhileRead(host);
+  if (!sameRow(rowOfDescriptor(fd), expected)) throw changedWhileRead(host);
 }

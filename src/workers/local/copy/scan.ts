@@ -203,10 +203,9 @@ function linksOf(top: TakenFolder): Map<TakenFolder, Map<string, string>> {
 
 function spoilRacy(rows: FileRows, startNs: bigint | undefined): boolean {
   if (startNs === undefined) return false;
-  const settled = Number(startNs / 1_000_000_000n) - 3;
   let any = false;
   for (let index = 0; index < rows.length / rowFields; index++) {
-    if (isOlderThan(rows, index, settled) || !isRacy(rowAt(rows, index), startNs)) continue;
+    if (!isRacy(rows, index, startNs)) continue;
     spoilRow(rowAt(rows, index));
     any = true;
   }
@@ -214,8 +213,10 @@ function spoilRacy(rows: FileRows, startNs: bigint | undefined): boolean {
 }
 
 /** Whether the entry changed so shortly before the scan that it may change again and look the same. */
-export function isRacy(row: FileRows, startNs: bigint): boolean {
-  const { mtimeNs, ctimeNs } = readRow(row);
+export function isRacy(rows: FileRows, index: number, startNs: bigint): boolean {
+  // Most are older by far, and big numbers are slow.
+  if (isOlderThan(rows, index, Number(startNs / 1_000_000_000n) - 3)) return false;
+  const { mtimeNs, ctimeNs } = readRow(rowAt(rows, index));
   const newest = mtimeNs > ctimeNs ? mtimeNs : ctimeNs;
   const grain = ctimeNs % 1_000_000_000n === 0n ? coarseGrainNs : clockGrainNs;
   return newest > startNs - grain;

@@ -27,15 +27,26 @@ export interface TakenFolder extends FolderContent {
   folders: ReadonlyMap<string, TakenFolder>;
 }
 
-/** The metadata of an entry that is taken, by its path below the one without a name. */
-export function takenRow(top: TakenFolder, path: string): FileRows | undefined {
-  const names = path === '' ? [] : path.split('/');
-  const last = names.pop();
-  let folder: TakenFolder | undefined = last === undefined ? top : top.folders.get('');
-  for (const name of names) folder = folder?.folders.get(name);
-  if (folder === undefined) return undefined;
-  const index = placeOf(folder.names, last ?? '');
-  return index === undefined ? undefined : rowAt(folder.rows, index);
+/**
+ * Finds the metadata of entries that are taken, by their paths below the one without a name: quickly for those of one folder
+ * after the other.
+ */
+export function rowFinder(top: TakenFolder): (path: string) => FileRows {
+  let last: { path: string; folder: TakenFolder | undefined } = { path: '', folder: top.folders.get('') };
+  const folderAt = (path: string): TakenFolder | undefined => {
+    if (path !== last.path) {
+      let folder = top.folders.get('');
+      for (const name of path === '' ? [] : path.split('/')) folder = folder?.folders.get(name);
+      last = { path, folder };
+    }
+    return last.folder;
+  };
+  return (path) => {
+    const folder = path === '' ? top : folderAt(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
+    const index = folder && placeOf(folder.names, path.slice(path.lastIndexOf('/') + 1));
+    if (folder === undefined || index === undefined) throw new Error(`${path} is not part of the copy`);
+    return rowAt(folder.rows, index);
+  };
 }
 
 function placeOf(sorted: readonly string[], name: string): number | undefined {
