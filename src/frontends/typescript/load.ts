@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { type SourceLocation, UserError, wrongUse } from '../../kit/errors.ts';
 import { authoringModule, callerLocation, type ImageEntry } from './authoring.ts';
 import type { Settings } from './cambium.d.ts';
+import { keepProgram, keptProgram, runKept, standsAlone } from './compiled.ts';
 
 /** The default export of the build file `path`; `setting` is what it imports under that name. */
 export async function runProgram(
@@ -12,18 +13,11 @@ export async function runProgram(
   setting: Settings,
   cacheDir: string | undefined,
 ): Promise<ImageEntry> {
-  // Required, not imported: Node reads a CommonJS package twice to import it, and this one is large.
-  const { createJiti } = createRequire(import.meta.url)('jiti') as typeof import('jiti');
   const folder = dirname(path);
-  const jiti = createJiti(path, {
-    fsCache: cacheDir ?? false,
-    moduleCache: false,
-    interopDefault: true,
-    virtualModules: { cambium: authoringModule(folder, path, setting) },
-  });
+  const cambium = authoringModule(folder, path, setting);
   let exported: unknown;
   try {
-    exported = await jiti.import(path, { default: true });
+    exported = await run(path, cambium, cacheDir);
   } catch (error) {
     throw programError(error, path, folder);
   }
@@ -32,6 +26,25 @@ export async function runProgram(
     hint: 'It must end with `export default image({ … })`.',
     location: { file: path },
   });
+}
+
+async function run(path: string, cambium: object, cacheDir: string | undefined): Promise<unknown> {
+  const text = readFileSync(path, 'utf8');
+  const isKept = cacheDir !== undefined && standsAlone(text);
+  const kept = isKept ? keptProgram(cacheDir, text) : undefined;
+  if (kept !== undefined) return runKept(kept, path, cambium);
+  // Required, not imported: Node reads a CommonJS package twice to import it, and this one is large.
+  const { createJiti } = createRequire(import.meta.url)('jiti') as typeof import('jiti');
+  const jiti = createJiti(path, {
+    fsCache: cacheDir ?? false,
+    moduleCache: false,
+    interopDefault: true,
+    virtualModules: { cambium },
+  });
+  const exported = await jiti.import(path, { default: true });
+  if (isKept)
+    keepProgram(cacheDir, text, jiti.transform({ source: text, filename: path, ts: true, async: true }));
+  return exported;
 }
 
 function isImage(value: unknown): value is ImageEntry {
