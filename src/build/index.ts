@@ -1,3 +1,4 @@
+export { bringSource } from './bring-source.ts';
 export { buildPlan, type PlanBuildRequest, type PlanBuildResult } from './build.ts';
 export type { FactChange, FileChange } from './changes.ts';
 export { type ExplainResult, explain } from './explain.ts';

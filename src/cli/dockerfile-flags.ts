@@ -102,7 +102,8 @@ function readBuildArgs(texts: readonly string[], env: NodeJS.ProcessEnv): Record
   return args;
 }
 
-function readHost(text: string): { name: string; address: string } {
+/** `HOST:IP`, of `--add-host`. */
+export function readHost(text: string): { name: string; address: string } {
   const at = text.includes('=') ? text.indexOf('=') : text.indexOf(':');
   const name = text.slice(0, Math.max(0, at));
   const address = text.slice(at + 1).replace(/^\[(.*)\]$/, '$1');
@@ -124,7 +125,8 @@ const limitNames = [
   'nproc',
 ].concat(['rss', 'rtprio', 'rttime', 'sigpending', 'stack']);
 
-function readUlimit(text: string): { name: string; soft: number; hard: number } {
+/** `NAME=SOFT[:HARD]`, of `--ulimit`. */
+export function readUlimit(text: string): { name: string; soft: number; hard: number } {
   const match = /^([a-z]+)=(-?\d+)(?::(-?\d+))?$/.exec(text);
   if (match === null) throw bad('--ulimit', text, 'NAME=SOFT[:HARD], such as nofile=1024:2048');
   const name = parseChoice('--ulimit', match[1] as string, limitNames);

@@ -19,6 +19,7 @@ export const commands: Record<string, () => Promise<CommandModule>> = {
   build: () => import('./commands/build.ts'),
   plan: () => import('./commands/plan.ts'),
   explain: () => import('./commands/explain.ts'),
+  run: () => import('./commands/run.ts'),
   shell: () => import('./commands/shell.ts'),
   image: () => import('./commands/image.ts'),
   volume: () => import('./commands/volume.ts'),

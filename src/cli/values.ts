@@ -5,7 +5,7 @@ import { wrongUse } from '../kit/errors.ts';
 import { nearest } from '../kit/suggest.ts';
 import type { Network, Platform } from '../plan/index.ts';
 
-function badValue(flag: string, value: string, needs: string): Error {
+export function badValue(flag: string, value: string, needs: string): Error {
   return wrongUse('bad-value', `The value \`${value}\` of ${flag} is wrong: ${needs}.`);
 }
 

@@ -42,7 +42,7 @@ test('the version is that of the package', () => {
 });
 
 describe('help', () => {
-  const commands = ['build', 'plan', 'explain', 'shell', 'image', 'cache', 'store', 'doctor', 'init'];
+  const commands = ['build', 'plan', 'explain', 'run', 'shell', 'image', 'cache', 'store', 'doctor', 'init'];
 
   test.each([[], ['--help'], ['help']])('cambium %s names every command', (...args: string[]) => {
     const { stdout, status } = cambium(args);

@@ -38,11 +38,13 @@ function noSnapshot(): never {
   throw new Error('a folder has no snapshot');
 }
 
+export { type CommandRequest, type CommandResult, runCommand } from './command.ts';
+export type { CommandMount } from './command-mounts.ts';
 export { describeFailure } from './describe-failure.ts';
 export type { KeptWorkspace } from './execute-run.ts';
 export type { Provisions } from './provisions.ts';
 export { repairStore } from './repair.ts';
-export type { Limits, RunResult } from './runtimes/index.ts';
+export type { Limits, PortForward, RunResult } from './runtimes/index.ts';
 export { probeRuntimes } from './runtimes/index.ts';
 export { openShell } from './shell.ts';
 

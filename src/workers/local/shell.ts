@@ -1,6 +1,7 @@
 /** A shell in a snapshot, or in the kept workspace of a failed step. What is changed there is thrown away. */
 import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { variablesOf } from '../../images/variables.ts';
 import { wrongUse } from '../../kit/errors.ts';
 import { lstatIfAny } from '../../kit/walk.ts';
 import type { ImageConfig, Mount, RunOp, SnapshotId, StepId } from '../../plan/index.ts';
@@ -64,14 +65,6 @@ interface Opened {
   close: () => void;
 }
 
-function variablesOf(config: ImageConfig | undefined): Record<string, string> {
-  const pairs = (config?.Env ?? []).map((pair) => [
-    pair.split('=', 1)[0] as string,
-    pair.slice(pair.indexOf('=') + 1),
-  ]);
-  return Object.fromEntries(pairs) as Record<string, string>;
-}
-
 function openSnapshot({ snapshots }: LocalWorker, place: ShellPlace & { type: 'snapshot' }): Opened {
   const workspace = snapshots.fork(place.snapshot);
   const op: RunOp = {
@@ -79,7 +72,7 @@ function openSnapshot({ snapshots }: LocalWorker, place: ShellPlace & { type: 's
     argv: [],
     env: {
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-      ...variablesOf(place.config),
+      ...variablesOf(place.config ?? {}),
     },
     cwd: place.config?.WorkingDir || '/',
     user: place.config?.User ?? '',

@@ -1,0 +1,100 @@
+/** `cambium run`: fresh compute for one command. */
+import { Command } from 'commander';
+import { UserError } from '../../kit/errors.ts';
+import type { RunOp } from '../../plan/index.ts';
+import type { Store } from '../../store/store.ts';
+import { type Attachment, attach } from '../attach.ts';
+import { addExamples } from '../help.ts';
+import { tell } from '../io.ts';
+import { withStore } from '../open-store.ts';
+import { tellOutcome } from '../outcome.ts';
+import { addRunFlags, type RawRunFlags, type RunFlags, readRunFlags } from '../run/flags.ts';
+import { configOf, processOf } from '../run/process.ts';
+
+export function define(): Command {
+  const command = new Command('run')
+    .description('run one command on a fresh fork of an image; nothing of it is left but what is on volumes')
+    .argument('<image>', 'an image of the store, or what FROM takes: oci-layout://DIR, ./folder, rootfs.tar')
+    .argument('[command...]', 'what to run; else what the image says')
+    .passThroughOptions();
+  addRunFlags(command).action(async (image: string, argv: string[], raw: RawRunFlags) => {
+    const flags = readRunFlags(raw, argv, process.cwd());
+    using attached = attach(flags);
+    await withStore(flags.storeDir, (store) => run(store, image, flags, attached));
+  });
+  return addExamples(command, [
+    ['cambium run -it hello:latest bash', 'a shell'],
+    ['cambium run -v src:/src -v ./out:/out -w /src builder make -j4', 'a volume, and a folder of the host'],
+    ['cambium run --cpus 2 --memory 4g builder make', 'two cores and 4 GiB'],
+    ['tar c . | cambium run -i hello:latest tar t', 'standard input'],
+    ['cambium run -p 8080:80 hello:latest', "the host's port 8080 leads to its port 80"],
+    ['cambium run --commit hello:vim hello:latest apt-get install -y vim', 'keep the result as an image'],
+  ]);
+}
+
+async function run(store: Store, name: string, flags: RunFlags, attached: Attachment): Promise<void> {
+  const { createLocalWorker, runCommand } = await import('../../workers/local/index.ts');
+  const { openRunnable } = await import('../../frontends/runnable.ts');
+  const worker = createLocalWorker(store);
+  try {
+    const image = await openRunnable(store, worker, name, process.cwd(), attached.signal);
+    const config = configOf(image.config, flags.wishes);
+    const { argv, ...process_ } = processOf(config, name);
+    const op: RunOp & { root: { type: 'snapshot' } } = {
+      type: 'run',
+      argv,
+      ...process_,
+      env: { HOSTNAME: flags.hostname, ...(flags.terminal && { TERM: 'xterm' }), ...process_.env },
+      root: { type: 'snapshot', path: image.root },
+      mounts: [],
+      security: 'default',
+      platform: image.platform,
+      network: flags.network,
+      hostname: flags.hostname,
+      hosts: flags.hosts,
+      ulimits: flags.ulimits,
+      ...(flags.shmBytes !== undefined && { shmBytes: flags.shmBytes }),
+    };
+    const title = argv.join(' ');
+    const { result, committed } = await runCommand(store, await worker.open(), {
+      snapshot: image.snapshot,
+      op,
+      mounts: flags.mounts,
+      limits: flags.limits,
+      timeoutMs: flags.timeoutMs,
+      signal: attached.signal,
+      onWait: (volume, users) => tell(`waiting for the volume ${volume}, in use by ${users}\n`),
+      extras: {
+        // On a terminal Ctrl-C is a key: without keys, nobody could end the command.
+        stdio: { input: flags.input || (flags.terminal && process.stdin.isTTY), terminal: flags.terminal },
+        onLaunch: attached.onLaunch,
+        readonlyRoot: flags.readonlyRoot,
+        init: flags.init,
+        ports: await portsOf(flags),
+      },
+      ...(flags.commit !== undefined && { commit: { stage: flags.commit, title } }),
+    });
+    if (committed !== undefined && flags.commit !== undefined) {
+      const { saveImage } = await import('../../images/index.ts');
+      const history = [...image.history, { createdBy: title, snapshot: committed }];
+      const { root, platform } = image;
+      saveImage(store.db, { snapshot: committed, root, config, platform, history }, [flags.commit]);
+    }
+    tellOutcome(result, argv);
+  } catch (error) {
+    if (!attached.signal.aborted || error instanceof UserError) throw error;
+    process.exitCode = 130;
+  } finally {
+    worker.close();
+  }
+}
+
+/** Ports that were chosen here are told. */
+async function portsOf({ ports }: RunFlags) {
+  if (ports.length === 0) return [];
+  const { choosePorts } = await import('../run/ports.ts');
+  const chosen = await choosePorts(ports);
+  for (const [at, { hostAddress, hostPort, port, protocol }] of chosen.entries())
+    if (ports[at]?.hostPort === undefined) tell(`${hostAddress}:${hostPort} leads to ${port}/${protocol}\n`);
+  return chosen;
+}

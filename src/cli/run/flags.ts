@@ -1,0 +1,185 @@
+/** The flags of `cambium run`, in the words of `docker run` and `podman run`. */
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { normaliseTag } from '../../images/references.ts';
+import { wrongUse } from '../../kit/errors.ts';
+import type { Network } from '../../plan/index.ts';
+import type { CommandMount, Limits } from '../../workers/local/index.ts';
+import { storeOption } from '../build-flags.ts';
+import { readHost, readUlimit } from '../dockerfile-flags.ts';
+import { repeatable } from '../repeatable.ts';
+import { badValue, parseCount, parseCpus, parseDuration, parseNetwork, parseSize } from '../values.ts';
+import { readMounts } from './mounts.ts';
+import { readPorts, type WantedPort } from './ports.ts';
+import { readVariables, type Wishes } from './process.ts';
+
+/** As typed. */
+export interface RawRunFlags {
+  volume: string[];
+  mount: string[];
+  tmpfs: string[];
+  workdir?: string;
+  env: string[];
+  envFile: string[];
+  user?: string;
+  entrypoint?: string;
+  interactive?: boolean;
+  tty?: boolean;
+  cpus?: string;
+  memory?: string;
+  pids?: string;
+  pidsLimit?: string;
+  ulimit: string[];
+  shmSize?: string;
+  network?: string;
+  publish: string[];
+  addHost: string[];
+  hostname?: string;
+  readOnly?: boolean;
+  init: boolean;
+  timeout?: string;
+  commit?: string;
+  store?: string;
+}
+
+export interface RunFlags {
+  wishes: Wishes;
+  mounts: CommandMount[];
+  input: boolean;
+  terminal: boolean;
+  limits: Limits;
+  network: Network;
+  ports: WantedPort[];
+  hosts: { name: string; address: string }[];
+  ulimits: { name: string; soft: number; hard: number }[];
+  hostname: string;
+  readonlyRoot: boolean;
+  init: boolean;
+  shmBytes?: number;
+  timeoutMs?: number;
+  /** Tag of the image to keep. */
+  commit?: string;
+  storeDir?: string;
+}
+
+export function addRunFlags(command: Command): Command {
+  return command
+    .addOption(repeatable('-v, --volume <source:place[:ro]>', 'show a volume, or a folder of the host'))
+    .addOption(
+      repeatable('--mount <mount>', 'the same in words: type=volume,source=src,target=/src,readonly'),
+    )
+    .addOption(repeatable('--tmpfs <place[:options]>', 'a folder in memory'))
+    .option('-w, --workdir <folder>', 'where the command starts')
+    .addOption(repeatable('-e, --env <name[=value]>', 'a variable; without a value, that of here'))
+    .addOption(repeatable('--env-file <file>', 'a file with a variable a line'))
+    .option('-u, --user <user[:group]>', 'who runs it')
+    .option('--entrypoint <program>', "instead of the image's; the command is its arguments")
+    .option('-i, --interactive', 'standard input goes to the command')
+    .option('-t, --tty', 'the command has a terminal')
+    .addOption(new Option('--rm', 'always so: nothing is left after the command').hideHelp())
+    .option('--cpus <count>', 'cores')
+    .option('-m, --memory <size>', 'memory: 512m, 2g')
+    .option('--pids <count>', 'processes and threads; 0 for no limit (default: 4096)')
+    .addOption(new Option('--pids-limit <count>', 'as --pids').hideHelp())
+    .addOption(repeatable('--ulimit <name=soft[:hard]>', 'a limit of each process'))
+    .option('--shm-size <size>', 'size of /dev/shm')
+    .option('--network <mode>', 'host, none or nat (default: host, or nat with -p)')
+    .addOption(repeatable('-p, --publish <host:port>', 'a port of the host that leads to one of the command'))
+    .addOption(repeatable('--add-host <host:ip>', 'a line in /etc/hosts'))
+    .option('--hostname <name>', 'its host name (default: cambium)')
+    .option('--read-only', 'write to mounts only')
+    .option('--no-init', "be the namespace's first process, without an init that reaps orphans")
+    .option('--timeout <duration>', 'end it after so long: 90s, 30m')
+    .option('--commit <name[:tag]>', 'keep the result as an image, if the command exits with 0')
+    .addOption(storeOption());
+}
+
+/** Reads the flags; `cwd` is where relative paths start. */
+export function readRunFlags(raw: RawRunFlags, argv: readonly string[], cwd: string): RunFlags {
+  const ports = readPorts(raw.publish);
+  const pids = raw.pids ?? raw.pidsLimit;
+  return {
+    wishes: {
+      argv,
+      env: readVariables(
+        raw.env,
+        raw.envFile.map((file) => resolve(cwd, file)),
+        process.env,
+      ),
+      ...given('entrypoint', raw.entrypoint, (text) => text),
+      ...given('cwd', raw.workdir, readFolder),
+      ...given('user', raw.user, (text) => text),
+    },
+    mounts: readMounts(raw, cwd),
+    input: raw.interactive ?? false,
+    terminal: readTerminal(raw),
+    limits: {
+      ...given('cpus', raw.cpus, (text) => parseCpus('--cpus', text)),
+      ...given('memoryBytes', raw.memory, (text) => parseSize('--memory', text)),
+      // Docker and podman have -1 for no limit.
+      ...given('pids', pids, (text) => (text === '-1' ? 0 : parseCount('--pids', text, 0))),
+    },
+    network: readNetwork(raw.network, ports),
+    ports,
+    hosts: raw.addHost.map(readHost),
+    ulimits: raw.ulimit.map(readUlimit),
+    hostname: raw.hostname === undefined ? 'cambium' : readHostname(raw.hostname),
+    readonlyRoot: raw.readOnly ?? false,
+    init: raw.init,
+    ...given('shmBytes', raw.shmSize, (text) => parseSize('--shm-size', text)),
+    ...given('timeoutMs', raw.timeout, readTimeout),
+    ...given('commit', raw.commit, readTag),
+    ...given('storeDir', raw.store, (dir) => resolve(cwd, dir)),
+  };
+}
+
+/** `{ name: value }` where there is a text, else nothing. */
+function given<N extends string, T>(name: N, text: string | undefined, read: (text: string) => T) {
+  return (text === undefined ? {} : { [name]: read(text) }) as { [K in N]?: T };
+}
+
+function readFolder(text: string): string {
+  if (!text.startsWith('/')) throw badValue('--workdir', text, 'it takes a folder of the image, from `/` on');
+  return text;
+}
+
+function readTerminal({ tty, interactive }: RawRunFlags): boolean {
+  if (!tty) return false;
+  const isMissing = interactive ? !process.stdin.isTTY : !process.stdin.isTTY && !process.stdout.isTTY;
+  if (isMissing) {
+    throw wrongUse('no-terminal', 'The command is to have a terminal (-t), but there is none here.', {
+      hint: interactive ? 'Leave -t out: -i alone passes standard input on.' : 'Leave -t out.',
+    });
+  }
+  return true;
+}
+
+function readNetwork(text: string | undefined, ports: readonly WantedPort[]): Network {
+  if (text === undefined) return ports.length > 0 ? 'nat' : 'host';
+  // Docker's word for a network behind the host's address.
+  const network = text === 'bridge' ? 'nat' : parseNetwork('--network', text);
+  if (ports.length > 0 && network !== 'nat') {
+    throw wrongUse('bad-value', `Ports (-p) lead into the network \`nat\`, and --network says ${text}.`, {
+      hint: network === 'host' ? "On the host's network the command listens there itself." : '',
+    });
+  }
+  return network;
+}
+
+function readHostname(text: string): string {
+  if (/^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,62}[a-zA-Z0-9])?$/.test(text)) return text;
+  throw badValue('--hostname', text, 'it takes letters, digits, `.` and `-`, 64 at most');
+}
+
+/** Checked before anything runs. */
+function readTag(text: string): string {
+  normaliseTag(text);
+  return text;
+}
+
+/** A number alone is seconds, as podman has it. */
+function readTimeout(text: string): number {
+  const ms = parseDuration('--timeout', /^\d+$/.test(text) ? `${text}s` : text);
+  if (ms === 0) throw badValue('--timeout', text, 'it takes more than nothing');
+  return ms;
+}
