@@ -76,7 +76,8 @@ export async function bundle(folder = join(root, 'dist')) {
     ...common,
     entryPoints: ['src/cli/start.ts'],
     target: 'node16',
-    banner: { js: '#!/usr/bin/env node' },
+    // Without `--` Node 20 takes an --env-file of ours for one of its own.
+    banner: { js: '#!/usr/bin/env -S node --' },
   });
   mkdirSync(folder, { recursive: true });
   replace(join(folder, 'program.cjs'), ascii(program));

@@ -36,7 +36,8 @@ function start(): void {
 
 /** Commands of one kind call about the same functions: those with one name, and build files of one language. */
 function kindOf([command = '', where = '']: readonly string[]): string {
-  return `${command}${extname(where)}`.replace(/[^\w.-]/g, '_').slice(0, 32);
+  const language = ['.spec', '.ts'].find((ending) => ending === extname(where)) ?? '';
+  return `${command}${language}`.replace(/[^\w.-]/g, '_').slice(0, 32);
 }
 
 /** V8's data of the cache in `path`, if it is whole and of this program. */

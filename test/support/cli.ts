@@ -25,7 +25,7 @@ function environment({ store, env }: CliOptions): NodeJS.ProcessEnv {
 
 /** Runs a command to its end. */
 export function cambium(args: readonly string[], options: CliOptions): CliResult {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--', program, ...args], {
     cwd: options.cwd,
     env: environment(options),
     encoding: 'utf8',
@@ -50,7 +50,7 @@ export function startCambium(
   args: readonly string[],
   options: CliOptions,
 ): { child: ChildProcess; ended: Promise<CliResult> } {
-  const child = spawn(process.execPath, [program, ...args], {
+  const child = spawn(process.execPath, ['--', program, ...args], {
     cwd: options.cwd,
     env: environment(options),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -14,7 +14,7 @@ import { configOf, processOf } from '../run/process.ts';
 export function define(): Command {
   const command = new Command('run')
     .description('run one command on a fresh fork of an image; nothing of it is left but what is on volumes')
-    .argument('<image>', 'an image of the store, or what FROM takes: oci-layout://DIR, ./folder, rootfs.tar')
+    .argument('<image>', 'an image of the store or a registry, oci-layout://DIR, ./folder, rootfs.tar')
     .argument('[command...]', 'what to run; else what the image says')
     .passThroughOptions();
   addRunFlags(command).action(async (image: string, argv: string[], raw: RawRunFlags) => {

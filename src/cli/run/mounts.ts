@@ -123,12 +123,13 @@ function readTmpfs(text: string): CommandMount {
 }
 
 const tmpfsOption =
-  /^(?:size=\d+[kmg]?|mode=[0-7]{1,4}|(?:uid|gid|nr_inodes)=\d+|ro|rw|(?:no)?(?:exec|suid|dev))$/;
+  /^(?:size=\d+[kmg]?|mode=[0-7]{1,4}|(?:uid|gid|nr_inodes)=\d+|ro|rw|exec|noexec|nosuid|nodev)$/;
 
 /** As Docker's: nothing in it can be run, unless it says `exec`. */
 function tmpfs(flag: string, text: string, target: string, options: readonly string[]): CommandMount {
   const wrong = options.find((option) => !tmpfsOption.test(option));
   if (wrong !== undefined)
     throw badValue(flag, text, `\`${wrong}\` is none of size=64m, mode=1777, uid=N, gid=N, ro, exec …`);
-  return { type: 'tmpfs', target, options: ['noexec', ...options] };
+  const kept = options.filter((option) => option !== 'exec');
+  return { type: 'tmpfs', target, options: options.includes('exec') ? kept : ['noexec', ...kept] };
 }

@@ -8,7 +8,7 @@ import { lstatIfAny, readEntry } from '../../kit/walk.ts';
 import { newId, type Run } from '../../store/runs.ts';
 import type { Store } from '../../store/store.ts';
 import { ensureVolume, type UsedVolume, useVolume } from '../../volumes/index.ts';
-import { inTree } from './in-tree.ts';
+import { findInTree } from './in-tree.ts';
 import type { RunMount } from './runtimes/index.ts';
 
 /** `target` is absolute, and resolved inside the image. */
@@ -70,7 +70,8 @@ export async function openCommandMounts(
   }
 
   async function openVolume({ name, path = '/', target, readonly, copyUp }: VolumeMount): Promise<string> {
-    const content = copyUp ? folderAt(rootfs, target) : undefined;
+    const covered = folderAt(rootfs, target);
+    const content = copyUp ? covered : undefined;
     const fill = async (root: string) => {
       if (content === undefined) return;
       copyMetadata(readEntry(content, ''), root);
@@ -88,7 +89,7 @@ export async function openCommandMounts(
     const volume = await useVolume(store, run, name, { mode, signal: wait.signal, onWait });
     used.push(volume);
     if (copyUp && !isNew && readdirSync(volume.host).length === 0) await fill(volume.host);
-    return inTree(volume.host, path, `a folder of the volume ${name}`);
+    return inVolume(volume, path);
   }
 }
 
@@ -99,12 +100,17 @@ function requireSource(source: string): void {
   });
 }
 
-/** Host path of a folder of the image; undefined where it has none. */
-function folderAt(rootfs: string, path: string): string | undefined {
-  try {
-    const found = inTree(rootfs, path, 'a mount');
-    return lstatIfAny(found)?.isDirectory() ? found : undefined;
-  } catch {
-    return undefined;
-  }
+/** Host path of the image's folder that a volume covers; undefined where it has none. Throws when it is no folder. */
+function folderAt(rootfs: string, target: string): string | undefined {
+  const found = findInTree(rootfs, target);
+  if (found === undefined || lstatIfAny(found)?.isDirectory()) return found;
+  throw wrongUse('bad-mount-target', `Nothing can be mounted at ${target} in the image: it is no folder.`, {
+    hint: 'A volume is a folder: mount it at one.',
+  });
+}
+
+function inVolume({ name, host }: UsedVolume, path: string): string {
+  const found = findInTree(host, path);
+  if (found !== undefined) return found;
+  throw wrongUse('missing-folder', `The volume ${name} has no ${path}.`);
 }

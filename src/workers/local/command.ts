@@ -45,7 +45,7 @@ export async function runCommand(
       { store, snapshots, runDir: run.dir, runId: run.id, provisions: noProvisions },
       op,
       workspace,
-      { limits, timeoutMs, signal, snapshotOf: noOtherStep, onOutput: () => {} },
+      { limits, timeoutMs, signal, snapshotOf: noOtherStep, onOutput: () => {}, caches: new Map() },
       { ...request.extras, mounts: open.mounts },
     );
     if (commit === undefined || result.outcome !== 'exit' || result.exitCode !== 0) return { result };
