@@ -11,7 +11,9 @@ export interface Found {
 /** Every entry, the root (`''`) first, folders before their content, names of a folder sorted. */
 export function* walkTree(root: string, path = ''): Generator<Found> {
   const host = path === '' ? root : `${root}/${path}`;
-  const entry = readEntry(host, path, lstat(path === '' ? `${root}/.` : host));
+  const own = lstat(host);
+  // The root itself may be reached through a link.
+  const entry = readEntry(host, path, path === '' && own.isSymbolicLink() ? lstat(`${root}/.`) : own);
   yield { entry, host };
   if (entry.type !== 'directory') return;
   for (const name of listFolder(host)) yield* walkTree(root, joinPath(path, name));

@@ -16,6 +16,8 @@ export interface NewVolume {
   kind?: Volume['kind'];
   /** What it is made from, for people. */
   origin?: string;
+  /** Makes its data's folder, in place of an empty one. */
+  make?: (root: string) => Promise<void> | void;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface NewVolume {
 export async function createVolume(
   store: Store,
   run: RunHandle,
-  { name, kind = 'user', origin = '' }: NewVolume,
+  { name, kind = 'user', origin = '', make = makeTree }: NewVolume,
   fill: (root: string) => Promise<void> | void = () => {},
 ): Promise<void> {
   checkName(name);
@@ -34,7 +36,7 @@ export async function createVolume(
   const root = join(half, 'fs');
   mkdirSync(half, 0o711);
   try {
-    makeTree(root);
+    await make(root);
     await fill(root);
     transaction(store.db, () => {
       place(half, volumeDir(store, name), name);

@@ -33,9 +33,9 @@ export function inspectVolume(store: Store, name: string): VolumeFacts {
   };
 }
 
-/** Bytes on disk of a volume's data, without its snapshots; what it shares with others counts in each. */
+/** Bytes on disk of a volume with its snapshots; what these share, or share with others, counts in each. */
 export function volumeBytes(store: Store, name: string): number {
-  return folderBytes(dataDir(store, name)) + folderBytes(join(volumeDir(store, name), 'layers'));
+  return folderBytes(volumeDir(store, name));
 }
 
 /** The snapshots of a volume, the oldest first. */

@@ -3,6 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
+import { beginRun } from '../../src/store/runs.ts';
+import { openStore } from '../../src/store/store.ts';
+import { forkVolume } from '../../src/volumes/index.ts';
 import { importBusybox } from '../support/busybox.ts';
 import { build, buildOk, type CliOptions, cambiumOk, readBuild, startCambium } from '../support/cli.ts';
 import { leftovers } from '../support/leftovers.ts';
@@ -86,7 +89,7 @@ describe.each(['overlay', 'btrfs'])('on %s', (kind) => {
     expect(readdirSync(place.path('store/volumes/cache-race'))).toEqual(['fs']);
   });
 
-  test('a chain of forks gives what the same changes give in a folder', () => {
+  test('a chain of forks gives what the same changes give in a folder', async () => {
     const changes = [
       'mkdir -p d/e f && echo 1 > d/e/one && echo 2 > f/two && ln -s d/e link && echo x > file && chmod 750 f',
       'rm file && mkdir file && echo 3 > file/three && rm -r f && echo now > f && ln d/e/one hard',
@@ -96,12 +99,19 @@ describe.each(['overlay', 'btrfs'])('on %s', (kind) => {
     ];
     const plain = place.path('plain');
     mkdirSync(plain);
-    for (const change of changes) {
-      expect(run(['id=chain,target=/c,sharing=fork'], `cd /c && ${change}`).code).toBe(0);
-      execFileSync('busybox', ['sh', '-c', `cd ${plain} && ${change}`]);
+    const store = openStore(options.store);
+    try {
+      using run = beginRun(store);
+      for (const change of changes) {
+        using fork = await forkVolume(store, run, 'chain', { create: true });
+        for (const cwd of [fork.host, plain]) execFileSync('busybox', ['sh', '-c', change], { cwd });
+        await fork.keep();
+      }
+    } finally {
+      store.close();
     }
     const shown = (dir: string) => [statSync(dir).mode, ...listTree(dir, { times: false })];
-    expect(shown(data('cache-chain'))).toEqual(shown(plain));
+    expect(shown(data('chain'))).toEqual(shown(plain));
   });
 
   test('in place and forks take turns: who is in place sees what the forks made', async () => {

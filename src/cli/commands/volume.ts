@@ -1,26 +1,28 @@
 /** `cambium volume …`: storage with a name, independent of every build. */
-import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { beginRun, type Run } from '../../store/runs.ts';
 import type { Store } from '../../store/store.ts';
 import {
+  checkName,
+  cloneVolume,
+  createVolume,
   ensureVolume,
   inspectVolume,
   listVolumes,
   liveUses,
+  parsePlace,
+  removeSnapshot,
   removeVolumes,
+  requireSnapshot,
+  requireVolume,
   volumeBytes,
 } from '../../volumes/index.ts';
 import { storeOption } from '../build-flags.ts';
 import { formatRows } from '../format.ts';
 import { addExamples } from '../help.ts';
 import { print } from '../io.ts';
-import { removeLeftovers, withStore } from '../open-store.ts';
 import { formatAge, formatBytes, formatTable } from '../text.ts';
-
-interface StoreFlag {
-  store?: string;
-}
+import { volumeSource } from '../volume-sources.ts';
+import { definitions as contentDefinitions, inRun, inStore, type StoreFlag } from './volume-content.ts';
 
 export function define(): Command {
   const command = new Command('volume').description('storage with a name: sources, caches, outputs');
@@ -32,38 +34,36 @@ export function define(): Command {
         ["cambium volume ls --format '{{.Name}} {{.Kind}}'", 'for a script'],
       ],
     ],
-    [defineCreate(), [['cambium volume create gocache', 'an empty volume']]],
+    [
+      defineCreate(),
+      [
+        ['cambium volume create gocache', 'an empty volume'],
+        ['cambium volume create src --from ./tree', 'with the files of a folder'],
+        ['cambium volume create src --from git+https://example.com/project#main', 'a clone of a repository'],
+        ['cambium volume create conf --from image:hello:latest:/etc', 'with a folder of an image'],
+        ['zcat site.tar.gz | cambium volume create site --from -', 'with the files of a tar'],
+      ],
+    ],
     [defineInspect(), [['cambium volume inspect src', 'size, who uses it, when it was last used']]],
     [
       defineRemove(),
       [
         ['cambium volume rm src out', 'remove two volumes with all that they hold'],
         ['cambium volume rm -f maybe', 'no failure when there is none'],
+        ['cambium volume rm src@monday', 'remove a snapshot'],
       ],
     ],
+    ...contentDefinitions(),
   ];
   for (const [definition, examples] of below)
     command.addCommand(addExamples(definition.addOption(storeOption()), examples));
   return addExamples(command, [
-    ['cambium volume create src', 'make one'],
+    ['cambium volume create src --from ./tree', 'make one'],
     ['cambium volume ls', 'which there are'],
+    ['cambium volume snapshot src before', 'keep what it holds now'],
+    ['cambium volume restore src before', 'go back to that'],
+    ['cambium volume export src:/bin ./bin', 'copy a folder out of it'],
   ]);
-}
-
-async function inStore(flags: StoreFlag, body: (store: Store) => void | Promise<void>): Promise<void> {
-  await withStore(flags.store === undefined ? undefined : resolve(flags.store), body);
-}
-
-/** Gives `body` a run for half-made things, after those of killed processes were removed. */
-async function inRun(
-  flags: StoreFlag,
-  body: (store: Store, run: Run) => void | Promise<void>,
-): Promise<void> {
-  await inStore(flags, async (store) => {
-    await removeLeftovers(store);
-    using run = beginRun(store);
-    await body(store, run);
-  });
 }
 
 interface ListFlags extends StoreFlag {
@@ -115,11 +115,21 @@ function list(store: Store, { quiet, size, json, format }: ListFlags): void {
 
 function defineCreate(): Command {
   return new Command('create')
-    .description('make a volume; one that is there stays as it is')
+    .description('make a volume; without --from, one that is there stays as it is')
     .argument('<name>', 'letters, digits, `_`, `.` and `-`')
-    .action((name: string, flags: StoreFlag) =>
-      inRun(flags, async (store, run) => {
-        await ensureVolume(store, run, { name });
+    .option(
+      '--from <source>',
+      'a folder, a tar or - for one on standard input, a git URL, image:NAME, a volume',
+    )
+    .action((name: string, flags: StoreFlag & { from?: string }) =>
+      inRun(flags, async (store, run, signal) => {
+        if (flags.from === undefined) await ensureVolume(store, run, { name });
+        else {
+          checkName(name);
+          const source = volumeSource(flags.from, { store, run, signal, cwd: process.cwd() });
+          if (source.clone !== undefined) await cloneVolume(store, run, source.clone, name, { signal });
+          else await createVolume(store, run, { name, origin: source.origin }, source.fill);
+        }
         print(`${name}\n`);
       }),
     );
@@ -143,12 +153,23 @@ function defineInspect(): Command {
 function defineRemove(): Command {
   return new Command('rm')
     .description('remove volumes with all that they hold; refused while one is in use')
-    .argument('<volumes...>', 'their names')
+    .argument('<volumes...>', 'their names; NAME@SNAPSHOT is one of its snapshots')
     .option('-f, --force', 'pass over those that are not there', false)
     .action((names: string[], flags: StoreFlag & { force: boolean }) =>
-      inRun(flags, (store, run) => {
-        const removed = removeVolumes(store, run, names, { ifAny: flags.force });
-        for (const name of removed) print(`${name}\n`);
+      inRun(flags, async (store, run) => {
+        const ifAny = flags.force;
+        const volumes = names.filter((name) => !name.includes('@'));
+        const snapshots = names
+          .filter((name) => name.includes('@'))
+          .map((text) => ({ text, ...parsePlace(text) }));
+        for (const { name, snapshot = '' } of ifAny ? [] : snapshots) {
+          requireVolume(store, name);
+          requireSnapshot(store, name, snapshot);
+        }
+        for (const name of removeVolumes(store, run, volumes, { ifAny })) print(`${name}\n`);
+        for (const { text, name, snapshot = '' } of snapshots) {
+          if (await removeSnapshot(store, run, name, snapshot, { ifAny })) print(`${text}\n`);
+        }
       }),
     );
 }

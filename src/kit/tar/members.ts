@@ -7,11 +7,15 @@ import type { PackItem } from './pack.ts';
 import { splitPath } from './safe-root.ts';
 import { whiteoutPrefix } from './unpack.ts';
 
-/** The members of a whole tree. Names begin with `./`, as tar(1) writes a folder's content. */
-export function* treeMembers(root: string, clampSeconds?: number): Generator<PackItem> {
+/**
+ * The members of a whole tree. Names begin with `./`, as tar(1) writes a folder's content; where `root` is no folder, it is
+ * the only member, called `fileName`.
+ */
+export function* treeMembers(root: string, clampSeconds?: number, fileName = '.'): Generator<PackItem> {
   const toMember = memberMaker(clampSeconds, true);
   for (const { entry, host } of walkTree(root)) {
-    const item = toMember(entry, entry.path === '' ? '.' : `./${entry.path}`, host);
+    const top = entry.type === 'directory' ? '.' : fileName;
+    const item = toMember(entry, entry.path === '' ? top : `./${entry.path}`, host);
     if (item) yield item;
   }
 }

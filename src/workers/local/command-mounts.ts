@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { copyMetadata } from '../../kit/copy-node.ts';
 import { copyTree } from '../../kit/copy-tree.ts';
 import { wrongUse } from '../../kit/errors.ts';
+import { findInRoot } from '../../kit/in-root.ts';
 import { lstatIfAny, readEntry } from '../../kit/walk.ts';
 import { newId, type Run } from '../../store/runs.ts';
 import type { Store } from '../../store/store.ts';
 import { ensureVolume, type UsedVolume, useVolume } from '../../volumes/index.ts';
-import { findInTree } from './in-tree.ts';
 import type { RunMount } from './runtimes/index.ts';
 
 /** `target` is absolute, and resolved inside the image. */
@@ -102,7 +102,7 @@ function requireSource(source: string): void {
 
 /** Host path of the image's folder that a volume covers; undefined where it has none. Throws when it is no folder. */
 function folderAt(rootfs: string, target: string): string | undefined {
-  const found = findInTree(rootfs, target);
+  const found = findInRoot(rootfs, target);
   if (found === undefined || lstatIfAny(found)?.isDirectory()) return found;
   throw wrongUse('bad-mount-target', `Nothing can be mounted at ${target} in the image: it is no folder.`, {
     hint: 'A volume is a folder: mount it at one.',
@@ -110,7 +110,7 @@ function folderAt(rootfs: string, target: string): string | undefined {
 }
 
 function inVolume({ name, host }: UsedVolume, path: string): string {
-  const found = findInTree(host, path);
+  const found = findInRoot(host, path);
   if (found !== undefined) return found;
   throw wrongUse('missing-folder', `The volume ${name} has no ${path}.`);
 }

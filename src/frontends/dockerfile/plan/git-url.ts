@@ -14,15 +14,17 @@ const scp = /^(?:[A-Za-z0-9][\w.-]*@)[\w.-]+:(?!\/\/)[^\s]+$/;
 
 /** Undefined for what isn't one: http(s) URLs are only with `.git` at the end of their path. */
 export function parseGitUrl(text: string): GitUrl | undefined {
-  if (/^(ssh|git):\/\//.test(text)) return read(text);
+  if (/^(ssh|git):\/\//.test(text)) return readGitUrl(text);
   if (/^https?:\/\//.test(text)) {
     const path = URL.canParse(text) ? new URL(text).pathname : '';
-    return path.endsWith('.git') ? read(text) : undefined;
+    return path.endsWith('.git') ? readGitUrl(text) : undefined;
   }
   return scp.test(text) ? withFragment(text) : undefined;
 }
 
-function read(text: string): GitUrl {
+/** Reads a URL that is known to be one of a repository. */
+export function readGitUrl(text: string): GitUrl {
+  if (!URL.canParse(text)) throw wrongUse('bad-git-url', `The address ${text} can't be read.`);
   const url = new URL(text);
   const parameters = new URLSearchParams(url.search);
   url.search = '';

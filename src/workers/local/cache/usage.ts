@@ -1,12 +1,13 @@
 /** What the store's disk is used for. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isBtrfs } from '../../../kit/btrfs.ts';
 import { folderBytes } from '../../../kit/disk-use.ts';
 import { explainSystemError, UserError } from '../../../kit/errors.ts';
 import type { SnapshotId } from '../../../plan/index.ts';
 import type { Store } from '../../../store/store.ts';
+import { listVolumes, type Volume, volumeBytes } from '../../../volumes/index.ts';
 import { findProgram } from '../runtimes/programs.ts';
 import type { CachedSnapshot } from './select.ts';
 
@@ -94,12 +95,15 @@ export interface UsageLine {
 /** Disk use by kind. */
 export function usageByKind(store: Store): UsageLine[] {
   const snapshots = listSnapshots(store);
-  const entries = (folder: string) => readdirSync(join(store.dir, folder)).length;
-  const folderLine = (what: string, folder: string) => ({
-    what,
-    count: entries(folder),
-    bytes: folderBytes(join(store.dir, folder)),
-  });
+  const folderLine = (what: string, folder: string) => {
+    const path = join(store.dir, folder);
+    return { what, count: existsSync(path) ? readdirSync(path).length : 0, bytes: folderBytes(path) };
+  };
+  const volumes = listVolumes(store);
+  const volumeLine = (what: string, kind: Volume['kind']) => {
+    const bytes = volumes.filter((each) => each.kind === kind).map(({ name }) => volumeBytes(store, name));
+    return { what, count: bytes.length, bytes: bytes.reduce((sum, one) => sum + one, 0) };
+  };
   return [
     {
       what: 'snapshots',
@@ -109,6 +113,8 @@ export function usageByKind(store: Store): UsageLine[] {
     folderLine('blobs', 'blobs/sha256'),
     folderLine('logs', 'logs'),
     folderLine('failed steps', 'kept'),
-    folderLine('volumes', 'volumes'),
+    folderLine('downloads', 'downloads'),
+    volumeLine('cache volumes', 'cache'),
+    volumeLine('volumes', 'user'),
   ];
 }
