@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CliResult, cambiumOk, readBuild, startCambium } from '../support/cli.ts';
@@ -25,11 +26,14 @@ beforeAll(async () => {
     '/project.tar.gz': () => readFileSync(place.path('project.tar.gz')),
     '/alone': () => 'FROM scratch\nCOPY <<E /made\nmade\nE\n',
     '/f': () => 'f\n',
+    'http://host.invalid/proxied': () => 'p\n',
   };
   server = createServer((request, response) => {
     asked.push(request.url ?? '');
     const file = files[request.url ?? ''];
-    if (file === undefined) response.writeHead(404).end();
+    if (request.url === '/moved') response.writeHead(302, { location: '/f' }).end();
+    else if (request.url === '/round') response.writeHead(302, { location: '/round' }).end();
+    else if (file === undefined) response.writeHead(404).end();
     else if (request.headers['if-none-match'] === '"1"') response.writeHead(304).end();
     else response.writeHead(200, { etag: '"1"' }).end(file());
   });
@@ -45,6 +49,10 @@ afterAll(() => {
 /** The server is in this process: it must not wait for the program. */
 function build(...args: string[]): Promise<CliResult> {
   return startCambium(['build', '--progress', 'json', ...args], at).ended;
+}
+
+function buildWith(env: Readonly<Record<string, string>>): Promise<CliResult> {
+  return startCambium(['build', 'ctx'], { ...at, env }).ended;
 }
 
 function dockerfile(...lines: string[]): void {
@@ -95,4 +103,47 @@ test('downloads are asked for again only when they changed, and pruned when nobo
   // What the last build used, and what is known of it.
   expect(readdirSync(downloads)).toHaveLength(2);
   expect(asked.filter((path) => path === '/f').length).toBeGreaterThan(2);
+});
+
+test('a server may send elsewhere, but not in a circle', async () => {
+  dockerfile('FROM scratch', `ADD ${url}/moved /f`);
+  expect((await build('ctx', '-o', 'moved')).code).toBe(0);
+  expect(readFileSync(place.path('moved/f'), 'utf8')).toBe('f\n');
+  dockerfile('FROM scratch', `ADD ${url}/round /f`);
+  const round = await buildWith({});
+  expect(round.code).toBe(3);
+  expect(round.stderr).toContain('sends from one address to the next');
+});
+
+test('the proxy of the environment is asked, but for hosts that it leaves out', async () => {
+  dockerfile('FROM scratch', 'ADD http://host.invalid/proxied /f');
+  const away = await buildWith({ HTTP_PROXY: url, NO_PROXY: '.invalid' });
+  expect(away.code).toBe(3);
+  expect(away.stderr).toMatch(/--> ctx\/Dockerfile:2/);
+  const proxied = await buildWith({ HTTP_PROXY: url, NO_PROXY: '' });
+  expect(proxied.code, proxied.stderr).toBe(0);
+  expect(asked).toContain('http://host.invalid/proxied');
+});
+
+test('a certificate of an authority that is named is trusted, and no other', async () => {
+  const [key, cert] = [place.path('key.pem'), place.path('cert.pem')];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+  const flags = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+  execFileSync('openssl', ['req', '-x509', ...flags, ...subject, '-keyout', key, '-out', cert], {
+    stdio: 'ignore',
+  });
+  const secure = https.createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_, response) => {
+    response.end('secure\n');
+  });
+  await new Promise<void>((resolve) => secure.listen(0, 'localhost', resolve));
+  try {
+    dockerfile('FROM scratch', `ADD https://localhost:${(secure.address() as AddressInfo).port}/s /s`);
+    const unknown = await buildWith({});
+    expect(unknown.code).toBe(3);
+    expect(unknown.stderr).toContain('SSL_CERT_FILE');
+    const trusted = await buildWith({ SSL_CERT_FILE: cert });
+    expect(trusted.code, trusted.stderr).toBe(0);
+  } finally {
+    secure.close();
+  }
 });

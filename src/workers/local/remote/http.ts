@@ -13,10 +13,12 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { STATUS_CODES } from 'node:http';
 import { join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { explainSystemError, outside, wrongUse } from '../../../kit/errors.ts';
+import { type Answer, type Connector, openConnector } from '../../../images/registry/connect.ts';
+import { explainSystemError, outside, UserError, wrongUse } from '../../../kit/errors.ts';
 import { setTimes } from '../../../kit/system.ts';
 import type { RemoteSource } from '../../../plan/index.ts';
 import { newId } from '../../../store/runs.ts';
@@ -34,6 +36,7 @@ export interface Download {
   lastModified?: string;
 }
 
+const maxRedirects = 20;
 const algorithms: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 };
 
 /** Makes sure that the file is at hand and is the one that is expected. */
@@ -44,16 +47,18 @@ export async function download(store: Store, source: HttpSource): Promise<Downlo
   const known = existsSync(data) && existsSync(facts) ? (readFacts(facts) ?? undefined) : undefined;
   touchDownload(place);
   if (known && source.checksum === known.digest) return known;
-  const response = await request(source, known);
-  if (response.status === 304 && known) {
+  using connector = openConnector();
+  const answer = await request(source, known, connector);
+  if (answer.status === 304 && known) {
+    answer.body.resume();
     check(source, known);
     return known;
   }
   makeDownloads(store);
   const half = `${data}.${newId()}`;
   try {
-    const digest = await save(source, response, half, algorithm);
-    const [etag, lastModified] = [response.headers.get('etag'), response.headers.get('last-modified')];
+    const digest = await save(source, answer, half, algorithm);
+    const { etag, 'last-modified': lastModified } = answer.headers;
     const fresh: Download = { digest, ...(etag && { etag }), ...(lastModified && { lastModified }) };
     check(source, fresh);
     // The record goes before what it speaks of changes, and comes back after it.
@@ -111,31 +116,64 @@ function algorithmOf({ checksum }: HttpSource): string {
   return algorithm;
 }
 
-async function request({ url }: HttpSource, known: Download | undefined): Promise<Response> {
+/** One address after the other, where a server sends elsewhere. */
+async function request(
+  { url }: HttpSource,
+  known: Download | undefined,
+  connector: Connector,
+): Promise<Answer> {
   const headers: Record<string, string> = { 'accept-encoding': 'identity', 'user-agent': 'cambium' };
   if (known?.etag) headers['if-none-match'] = known.etag;
   else if (known?.lastModified) headers['if-modified-since'] = known.lastModified;
-  let response: Response;
+  if (!URL.canParse(url)) throw wrongUse('bad-url', `\`${url}\` is no URL.`);
+  let at = new URL(url);
+  for (let redirects = 0; redirects <= maxRedirects; redirects++) {
+    const answer = await ask(connector, at, headers, url);
+    const { status } = answer;
+    const elsewhere = [301, 302, 303, 307, 308].includes(status) ? answer.headers.location : undefined;
+    if (elsewhere === undefined) {
+      if (status === 200 || status === 304) return answer;
+      answer.body.destroy();
+      throw outside('unreachable-url', `${url} can't be fetched: the server says ${wordsOfStatus(status)}.`);
+    }
+    answer.body.destroy();
+    if (!URL.canParse(elsewhere, at.href)) break;
+    at = new URL(elsewhere, at.href);
+    if (!/^https?:$/.test(at.protocol)) break;
+  }
+  throw outside('unreachable-url', `${url} can't be fetched: its server sends from one address to the next.`);
+}
+
+async function ask(
+  connector: Connector,
+  at: URL,
+  headers: Readonly<Record<string, string>>,
+  url: string,
+): Promise<Answer> {
   try {
-    response = await fetch(url, { headers, redirect: 'follow' });
+    return await connector.exchange(at, { method: 'GET', headers, verify: true });
   } catch (error) {
-    const { cause } = error as { cause?: { message?: string; code?: string } };
-    const why = cause?.message || cause?.code || (error as Error).message;
-    throw outside('unreachable-url', `${url} can't be reached: ${why}.`, {
-      hint: 'Look at the address and the network, or copy the file from the context.',
+    if (error instanceof UserError) throw error;
+    const { message, code } = error as NodeJS.ErrnoException;
+    throw outside('unreachable-url', `${url} can't be reached: ${message || code}.`, {
+      hint: hintFor(code),
       cause: error,
     });
   }
-  if (!response.ok && response.status !== 304) {
-    throw outside(
-      'unreachable-url',
-      `${url} can't be fetched: the server says ${response.status}${response.statusText && ` ${response.statusText}`}.`,
-    );
-  }
-  return response;
 }
 
-async function save(source: HttpSource, response: Response, to: string, algorithm: string): Promise<string> {
+function hintFor(code: string | undefined): string {
+  if (/CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(code ?? ''))
+    return 'Name the authority of its certificate: SSL_CERT_FILE=FILE, or add it to those of this machine.';
+  return 'Look at the address, the network and the proxy (HTTP_PROXY, NO_PROXY), or copy the file from the context.';
+}
+
+function wordsOfStatus(status: number): string {
+  const words = STATUS_CODES[status];
+  return words === undefined ? String(status) : `${status} ${words}`;
+}
+
+async function save(source: HttpSource, answer: Answer, to: string, algorithm: string): Promise<string> {
   const hash = createHash(algorithm);
   const hashing = new Transform({
     transform(chunk: Buffer, _, done) {
@@ -143,9 +181,8 @@ async function save(source: HttpSource, response: Response, to: string, algorith
       done(undefined, chunk);
     },
   });
-  const body = response.body === null ? Readable.from([]) : Readable.fromWeb(response.body as never);
   try {
-    await pipeline(body, hashing, createWriteStream(to, { mode: 0o600, flags: 'wx' }));
+    await pipeline(answer.body, hashing, createWriteStream(to, { mode: 0o600, flags: 'wx' }));
   } catch (error) {
     const explained = explainSystemError(error, `saving ${source.url}`);
     if (explained !== error) throw explained;
