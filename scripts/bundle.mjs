@@ -3,7 +3,8 @@
  * than a tree of modules, and cambium.cjs, which starts it. Packages with native code, and those that few commands use,
  * stay outside and are loaded when first needed.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -80,8 +81,13 @@ export async function bundle(folder = join(root, 'dist')) {
     banner: { js: '#!/usr/bin/env -S node --' },
   });
   mkdirSync(folder, { recursive: true });
-  replace(join(folder, 'program.cjs'), ascii(program));
+  const text = ascii(program);
+  // By this line the start knows the program without reading it all.
+  replace(join(folder, 'program.cjs'), `// ${createHash('sha256').update(text).digest('hex')}\n${text}`);
   replace(join(folder, 'cambium.cjs'), ascii(start));
+  // What V8 compiled of the program before.
+  for (const name of readdirSync(folder))
+    if (name.startsWith('program.cjs.')) rmSync(join(folder, name), { force: true });
 }
 
 function ascii({ outputFiles: [{ text }] }) {

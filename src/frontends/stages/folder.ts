@@ -68,7 +68,8 @@ function checkScript(
   if (!stats?.isFile()) {
     return complain('missing-script', `stages/${name}/${script} is not a file.`);
   }
-  if (!isInside(path, realpathSync.native(file))) {
+  // A link may leave; a file of the folder itself can't.
+  if (lstatSync(file).isSymbolicLink() && !isInside(path, realpathSync.native(file))) {
     return complain(
       'path-leaves-folder',
       `stages/${name}/${script} is a link that leaves the stage's folder.`,

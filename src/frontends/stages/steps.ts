@@ -72,11 +72,13 @@ export function stageSteps(request: StagesRequest, root: '/' | '/chroot'): Step[
   let previous =
     request.base === undefined ? undefined : steps.findLast((step) => step.id !== ':builder')?.id;
   const calls = new Map<string, number>();
+  let found: string | undefined;
+  const library = () => (found ??= libraryOf(request.tree));
   for (const stage of request.stages) {
     const call = (calls.get(stage.name) ?? 0) + 1;
     calls.set(stage.name, call);
     const id = (call === 1 ? stage.name : `${stage.name}#${call}`) as StepId;
-    steps.push(...stepsOf(stage, { request, root, builder, id, previous }));
+    steps.push(...stepsOf(stage, { request, root, builder, id, previous, library }));
     previous = id;
   }
   return steps;
@@ -126,6 +128,8 @@ interface Place {
   builder: RunRoot;
   id: StepId;
   previous: StepId | undefined;
+  /** Host folder of the library that stages use. */
+  library: () => string;
 }
 
 function stepsOf(stage: StageStep, place: Place): Step[] {
@@ -161,7 +165,7 @@ function folderSteps(stage: FolderStage, place: Place): Step[] {
     stage: stage.name,
     title: `inputs of ${stage.name}`,
     internal: true,
-    op: { type: 'copy', copies: stageInputs(stage, place.request), times: 'fixed' },
+    op: { type: 'copy', copies: stageInputs(stage, place), times: 'fixed' },
     location: stage.location,
   };
   const mounts: Mount[] = [{ type: 'step', step: inputs, path: '/', target: '/build' }];
@@ -202,7 +206,8 @@ function folderSteps(stage: FolderStage, place: Place): Step[] {
   return [gather, run];
 }
 
-function stageInputs(stage: FolderStage, { tree, globalSettings }: StagesRequest): Copy[] {
+function stageInputs(stage: FolderStage, { request, library }: Place): Copy[] {
+  const { tree, globalSettings } = request;
   const { folder } = stage;
   const dest = `/stages/${stage.name}`;
   const own: Copy = {
@@ -221,7 +226,7 @@ function stageInputs(stage: FolderStage, { tree, globalSettings }: StagesRequest
     dest: `${dest}/${folder.script}`,
   };
   const copies: Copy[] = stage.fromConfigure ? [made, script] : [own];
-  copies.push({ from: { type: 'folder', path: libraryOf(tree) }, paths: ['.'], dest: '/lib/' });
+  copies.push({ from: { type: 'folder', path: library() }, paths: ['.'], dest: '/lib/' });
   for (const input of stage.inputs) copies.push(copyOfInput(tree, input, '', globalSettings));
   if (stage.settings !== undefined) {
     const file = { path: 'assets/settings.bash', data: stage.settings, mode: 0o644 };
