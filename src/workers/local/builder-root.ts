@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { bindMount, makeNode, mountOverlay, mountTmpfs, setXattr, unmount } from '../../kit/system.ts';
 import { listEtc } from './host-identity.ts';
+import { putMountHelpers } from './mount-helpers.ts';
 
 export interface HostBuilder {
   /** Host path to use as a run's rootfs. */
@@ -64,7 +65,7 @@ export function mountHostBuilder(dir: string): HostBuilder {
       if (found?.isSymbolicLink()) symlinkSync(readlinkSync(`/${name}`), `${rootfs}/${name}`);
       else if (found?.isDirectory()) overlay(name, () => {});
     }
-    replaceSysfsMount(rootfs);
+    putMountHelpers(rootfs);
   } catch (error) {
     unmountAll();
     throw error;
@@ -78,19 +79,6 @@ const onDisk: readonly (readonly [string, number])[] = [
   ['root', 0o700],
   ['var/tmp', 0o1777],
 ];
-
-/**
- * Stages mount a sysfs in their chroot, which on the host's network would be the host's own, open for writing. mount(8)
- * asks for a program of this name first: the one here shows the run's /sys, which is read-only, instead.
- */
-function replaceSysfsMount(rootfs: string): void {
-  const isFolder = (path: string) =>
-    lstatSync(rootfs + path, { throwIfNoEntry: false })?.isDirectory() === true;
-  const folder = ['/sbin', '/usr/sbin', '/usr/bin'].find(isFolder);
-  if (folder === undefined) return;
-  writeFileSync(`${rootfs}${folder}/mount.sysfs`, '#!/bin/sh\nexec mount --bind /sys "$2"\n');
-  chmodSync(`${rootfs}${folder}/mount.sysfs`, 0o755);
-}
 
 /** Links into /usr on today's systems, folders of their own on older ones. */
 const programFolders = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];

@@ -10,6 +10,7 @@ import { type OpenCaches, openCaches } from './caches.ts';
 import { describeFailure } from './describe-failure.ts';
 import { prepareEmulation } from './emulation.ts';
 import { inTree } from './in-tree.ts';
+import { putMountHelpers } from './mount-helpers.ts';
 import { withMounts } from './run-mounts.ts';
 import type { RunPlace } from './run-place.ts';
 import type { RunMount, RunRequest, RunResult } from './runtimes/index.ts';
@@ -122,17 +123,15 @@ function prepareRoot(
   const builderDir = join(dir, 'builder');
   mkdirSync(builderDir);
   const { builder } = root;
-  const rootfs =
-    builder === 'host'
-      ? mountHostBuilder(builderDir).rootfs
-      : inTree(
-          snapshots.driver.fork(snapshots.stackOf(snapshotOf(builder.step)), join(builderDir, 'fork')).root,
-          builder.root,
-          'the builder',
-        );
-  const work = join(rootfs, root.work);
-  mkdirSync(work, { recursive: true });
-  bindMount(workspace.root, work);
+  let rootfs: string;
+  if (builder === 'host') rootfs = mountHostBuilder(builderDir).rootfs;
+  else {
+    const stack = snapshots.stackOf(snapshotOf(builder.step));
+    rootfs = inTree(snapshots.driver.fork(stack, join(builderDir, 'fork')).root, builder.root, 'the builder');
+    putMountHelpers(rootfs);
+  }
+  prepareMountpoints(rootfs, [{ path: root.work, kind: 'folder' }]);
+  bindMount(workspace.root, inTree(rootfs, root.work, 'the work folder'));
   return rootfs;
 }
 

@@ -3,7 +3,7 @@
  * several, version 2 one, a hybrid machine both). We read what the run used, and remove them; who makes them depends on the
  * runtime (`own-cgroups.ts`).
  */
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../../../kit/errors.ts';
 
@@ -37,15 +37,6 @@ export function hierarchies(): readonly Hierarchy[] {
 /** What an OCI configuration names: a path from each hierarchy's root, not from this process's own cgroup. */
 export function cgroupPath(id: string): string {
   return `/${parentName}/${id}`;
-}
-
-/** The run's folder in the unified hierarchy (made when missing); undefined on machines without one. */
-export function makeUnifiedCgroup(id: string): string | undefined {
-  const unified = hierarchies().find(({ version }) => version === 2);
-  if (unified === undefined) return undefined;
-  const folder = unified.mount + cgroupPath(id);
-  mkdirSync(folder, { recursive: true });
-  return folder;
 }
 
 /** Whether memory must be limited together with swap, and can be. */

@@ -5,7 +5,6 @@ import { capabilitiesOf } from './capabilities.ts';
 import { cgroupPath, hasSwapLimit, hierarchies } from './cgroups.ts';
 import type { FilterShortcut } from './filters.ts';
 import type { OwnCgroups } from './own-cgroups.ts';
-import { seccompOf } from './seccomp.ts';
 import { defaultPids, type Limits, type RunMount, type RunRequest } from './types.ts';
 import type { Identity } from './users.ts';
 
@@ -42,6 +41,7 @@ export interface ConfigFacts {
   netns?: string;
   /** Made already; else the runtime makes them. */
   cgroups?: OwnCgroups;
+  seccomp: object | undefined;
   shortcut: FilterShortcut;
 }
 
@@ -54,7 +54,7 @@ function openFilesLimit(): object {
 
 /** The whole document, ready to be written as JSON. */
 export function ociConfig(facts: ConfigFacts): object {
-  const { request, identity, mounts, init, netns, cgroups, shortcut } = facts;
+  const { request, identity, mounts, init, netns, cgroups, seccomp, shortcut } = facts;
   const { security, stdio } = request;
   const terminal = stdio !== 'pipe' && stdio.terminal;
   return {
@@ -88,7 +88,7 @@ export function ociConfig(facts: ConfigFacts): object {
         // All devices are refused, save the default ones that a runtime adds; mknod of any is allowed.
         resources: { devices: [{ allow: false, access: 'rwm' }], ...limitsOf(request.limits) },
       }),
-      seccomp: seccompOf(security),
+      seccomp,
       maskedPaths,
       readonlyPaths,
     },
@@ -107,16 +107,15 @@ function rlimitsOf({ ulimits = [] }: RunRequest): object[] {
   return asked.some(({ type }) => type === 'RLIMIT_NOFILE') ? asked : [openFilesLimit(), ...asked];
 }
 
-function systemMountsOf({ shmBytes }: RunRequest): typeof systemMounts {
-  if (shmBytes === undefined) return systemMounts;
-  return systemMounts.map((mount) =>
-    mount.destination === '/dev/shm'
-      ? {
-          ...mount,
-          options: mount.options.map((option) => (option.startsWith('size=') ? `size=${shmBytes}` : option)),
-        }
-      : mount,
-  );
+function systemMountsOf({ shmBytes, security }: RunRequest): typeof systemMounts {
+  return systemMounts.map((mount) => {
+    // A stage that may mount could uncover what is masked below /proc: so nothing of it can be written.
+    if (mount.destination === '/proc' && security === 'builder')
+      return { ...mount, options: [...mount.options, 'ro'] };
+    if (mount.destination !== '/dev/shm' || shmBytes === undefined) return mount;
+    const others = mount.options.filter((option) => !option.startsWith('size='));
+    return { ...mount, options: [...others, `size=${shmBytes}`] };
+  });
 }
 
 const systemMounts = [

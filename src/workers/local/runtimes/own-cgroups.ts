@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { errnoOf, outside } from '../../../kit/errors.ts';
 import { cgroupPath, type Hierarchy, hasSwapLimit, hierarchies, parentName } from './cgroups.ts';
-import { deviceRules, guardDevices } from './host-guard.ts';
+import { deviceRules, guardDevices } from './device-guard.ts';
 import { defaultPids, type Limits } from './types.ts';
 
 /** The controllers that limit or measure a run. */

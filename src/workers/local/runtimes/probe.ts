@@ -92,6 +92,8 @@ async function probeRuntime(name: string): Promise<RuntimeProbe> {
   } catch (error) {
     return broken(`${name} doesn't start: ${firstLine(error)}.`);
   }
+  if (process.getuid?.() !== 0)
+    return { ...broken(`${name} ${version} is installed; root alone can try it.`), version };
   try {
     await tryRun(path);
     return { name, path, version, works: true };
@@ -129,7 +131,9 @@ async function tryRun(runtime: string): Promise<void> {
     });
     if (result.outcome === 'exit' && result.exitCode === 0) return;
     throw new Error(
-      'message' in result ? result.message : `a run of \`true\` ended with: ${JSON.stringify(result)}`,
+      'message' in result
+        ? result.message
+        : `\`true\` ended by ${result.outcome}${'exitCode' in result ? ` ${result.exitCode}` : ''}`,
     );
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -4,16 +4,15 @@ import { lstatSync, statSync, writeFileSync } from 'node:fs';
 import { constants, totalmem } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { outside, wrongUse } from '../../../kit/errors.ts';
-import { makeUnifiedCgroup, readUsage, removeCgroup } from './cgroups.ts';
+import { readUsage, removeCgroup } from './cgroups.ts';
 import { ociConfig } from './config.ts';
 import { mayBeRuntimes, startFailure } from './failures.ts';
 import { filterShortcut, rememberFilter } from './filters.ts';
-import { guardDevices, guardSettings } from './host-guard.ts';
 import { type Launch, launch, stateOf } from './launch.ts';
 import { type MountTarget, prepareMountpoints } from './mountpoints.ts';
 import { type NatNetwork, openNat, writeNetworkFiles } from './network.ts';
 import { type OutputReader, readOutput, relayErrors } from './output.ts';
-import { makeCgroups, type OwnCgroups } from './own-cgroups.ts';
+import { makeCgroups } from './own-cgroups.ts';
 import { findProgram, leavesCgroups } from './programs.ts';
 import { seccompOf } from './seccomp.ts';
 import type { RunMount, RunOutcome, RunRequest, RunResult } from './types.ts';
@@ -34,24 +33,24 @@ export async function runWith(runtime: string, request: RunRequest): Promise<Run
     if (request.network === 'nat') nat = await openNat(request.dir, request.ports);
     const init = request.init ? findInit() : undefined;
     const cgroups = leavesCgroups(runtime) ? makeCgroups(request.id, request.limits) : undefined;
-    if (request.security === 'builder') guard(request.id, cgroups);
-    const seccomp = cgroups && seccompOf(request.security);
+    const seccomp = filterOf(request);
     const copy = `${request.dir}/filter`;
-    const shortcut = seccomp
-      ? filterShortcut(runtime, seccomp, { state: stateOf(request.dir, request.id), copy })
-      : {};
+    const shortcut =
+      seccomp && cgroups
+        ? filterShortcut(runtime, seccomp, { state: stateOf(request.dir, request.id), copy })
+        : {};
     const found = {
       ...(nat && { netns: nat.path }),
       ...(init !== undefined && { init }),
       ...(cgroups && { cgroups }),
     };
-    const config = ociConfig({ request, identity, mounts, shortcut, ...found });
+    const config = ociConfig({ request, identity, mounts, seccomp, shortcut, ...found });
     writeFileSync(`${request.dir}/config.json`, JSON.stringify(config), { mode: 0o600 });
     const result = await execute(request, runtime, {
       hasInit: init !== undefined,
       ...(cgroups && { cgroups }),
     });
-    if (seccomp) rememberFilter(runtime, seccomp, copy);
+    if (seccomp && cgroups) rememberFilter(runtime, seccomp, copy);
     return result;
   } finally {
     try {
@@ -61,6 +60,19 @@ export async function runWith(runtime: string, request: RunRequest): Promise<Run
       await removeCgroup(request.id);
     }
   }
+}
+
+/** Without a filter a stage with the right to mount would reach all of the host. */
+function filterOf({ security }: RunRequest): object | undefined {
+  const seccomp = seccompOf(security);
+  if (seccomp !== undefined || security !== 'builder') return seccomp;
+  throw outside(
+    'no-filter',
+    `Stages with an apply.sh can't be confined on machines of the kind ${process.arch}.`,
+    {
+      hint: 'Use inside.sh, which needs no right to mount.',
+    },
+  );
 }
 
 /** An init that needs nothing of the image: Docker's, by its own name or as Docker installs it. */
@@ -202,24 +214,4 @@ function targetOf(mount: RunMount): Omit<MountTarget, 'path'> {
   if (mount.type === 'bind') return { kind: statSync(mount.source).isDirectory() ? 'folder' : 'file' };
   const mode = mount.options?.findLast((option) => option.startsWith('mode='))?.slice('mode='.length);
   return { kind: 'folder', mode: mode === undefined ? 0o1777 : Number.parseInt(mode, 8) };
-}
-
-/** Stages with rights to mount are kept from the kernel's settings and the host's devices. */
-function guard(id: string, cgroups: OwnCgroups | undefined): void {
-  try {
-    const folder = makeUnifiedCgroup(id);
-    if (folder === undefined) throw new Error('no unified cgroup hierarchy is mounted');
-    guardSettings(folder);
-    // The devices of cgroups of our own are guarded already.
-    if (cgroups === undefined) guardDevices(folder);
-  } catch (error) {
-    throw outside(
-      'no-host-guard',
-      `This machine can't keep a stage from the kernel's settings and the host's devices: ${String(error)}.`,
-      {
-        hint: 'Stages on the host builder need Linux 5.2 or newer with cgroup BPF.',
-        cause: error,
-      },
-    );
-  }
 }

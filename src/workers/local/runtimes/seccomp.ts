@@ -1,11 +1,12 @@
 /**
  * Which system calls a run may make. `default` is what Docker allows by default: a list of calls, all others
- * fail with EPERM. `builder` forbids only what reaches the host past every namespace. Names that the
- * runtime's libseccomp doesn't know are left out by the runtime.
+ * fail with EPERM. `builder` allows some more (seccomp-builder.ts). Names that the runtime's libseccomp doesn't know are
+ * left out by the runtime, so that a call is refused which is newer than it.
  */
+import { builderRules } from './seccomp-builder.ts';
 import type { RunRequest } from './types.ts';
 
-interface Rule {
+export interface Rule {
   names: readonly string[];
   action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO';
   errnoRet?: number;
@@ -23,7 +24,7 @@ const files = [
     renameat2 symlink symlinkat readlink readlinkat mkdir mkdirat rmdir mknod mknodat chdir fchdir getcwd umask
     chmod fchmod fchmodat fchmodat2 fchownat stat lstat fstat newfstatat statx utime utimes futimesat flock
     getdents getdents64 sync syncfs fsync fdatasync sync_file_range fallocate copy_file_range splice tee vmsplice
-    readahead cachestat name_to_handle_at ioctl statmount listmount`),
+    readahead cachestat name_to_handle_at statmount listmount`),
   ...twice('64', 'fcntl stat lstat fstat fstatat statfs fstatfs truncate ftruncate sendfile'),
   ...words('fadvise64 fadvise64_64 utimensat utimensat_time64'),
   ...twice('32', 'chown fchown lchown'),
@@ -92,8 +93,9 @@ const vsock = 40;
 const personalities = [0, 8, 0x20000, 0x20008, 0xffffffff];
 const ENOSYS = 38;
 
-function defaultRules(calls: readonly string[]): Rule[] {
-  const allow = (names: readonly string[]): Rule => ({ names, action: 'SCMP_ACT_ALLOW' });
+const allow = (names: readonly string[]): Rule => ({ names, action: 'SCMP_ACT_ALLOW' });
+
+function commonRules(calls: readonly string[]): Rule[] {
   return [
     allow([...files, ...processes, ...memoryAndWaiting, ...network, ...clocks, ...calls, 'chroot']),
     { ...allow(['socket']), args: [{ index: 0, value: vsock, op: 'SCMP_CMP_NE' }] },
@@ -101,19 +103,18 @@ function defaultRules(calls: readonly string[]): Rule[] {
       ...allow(['personality']),
       args: [{ index: 0, value, op: 'SCMP_CMP_EQ' }],
     })),
-    {
-      ...allow(['clone']),
-      args: [{ index: 0, value: namespaceFlags, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }],
-    },
-    // clone3 has its flags in memory, where a filter can't look: the C library falls back to clone.
-    { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
   ];
 }
 
-const neverInBuilders =
-  words(`acct add_key bpf clock_settime clock_settime64 delete_module finit_module init_module
-  ioperm iopl kexec_file_load kexec_load keyctl lookup_dcookie nfsservctl open_by_handle_at perf_event_open
-  query_module reboot request_key settimeofday stime swapoff swapon syslog userfaultfd`);
+const defaultRules: readonly Rule[] = [
+  allow(['ioctl']),
+  {
+    ...allow(['clone']),
+    args: [{ index: 0, value: namespaceFlags, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }],
+  },
+  // clone3 has its flags in memory, where a filter can't look: the C library falls back to clone.
+  { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
+];
 
 /** The `linux.seccomp` object of an OCI configuration; undefined on machines that Docker has no list for. */
 export function seccompOf(
@@ -122,17 +123,10 @@ export function seccompOf(
 ): object | undefined {
   const machine = architectures[architecture];
   if (machine === undefined) return undefined;
-  if (security === 'builder') {
-    return {
-      defaultAction: 'SCMP_ACT_ALLOW',
-      architectures: machine.names,
-      syscalls: [{ names: neverInBuilders, action: 'SCMP_ACT_ERRNO', errnoRet: 1 }],
-    };
-  }
   return {
     defaultAction: 'SCMP_ACT_ERRNO',
     defaultErrnoRet: 1,
     architectures: machine.names,
-    syscalls: defaultRules(machine.calls),
+    syscalls: [...commonRules(machine.calls), ...(security === 'builder' ? builderRules : defaultRules)],
   };
 }

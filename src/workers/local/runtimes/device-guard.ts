@@ -1,11 +1,6 @@
 /**
- * BPF programs on a run's cgroup, for stages that may mount: what they could otherwise reach through file systems that
- * they mount by themselves (Linux 5.2 and newer).
- *
- * - /proc/sys: a stage that manages a chroot must be able to mount a proc, and the kernel's settings in it are those
- *   of the host. Reads pass, writes are refused.
- * - Devices: in the `devices` hierarchy of cgroup version 1, which it can mount as well, a stage could lift the list that
- *   the runtime wrote. This program says the same where no mount leads to it.
+ * The devices that a run may open, as a BPF program on its cgroup of the unified hierarchy (Linux 4.15 and newer), and as
+ * the lines that say the same in the `devices` hierarchy of version 1.
  */
 import { closeSync } from 'node:fs';
 import { checked, lastErrno, native } from '../../../kit/native.ts';
@@ -24,7 +19,6 @@ interface Hook {
   programType: number;
   attachType: number;
 }
-const sysctlHook: Hook = { programType: 23, attachType: 18 };
 const deviceHook: Hook = { programType: 15, attachType: 6 };
 
 /** An instruction of linux/bpf.h: opcode, registers (source above destination), jump offset, immediate. */
@@ -37,13 +31,6 @@ const refuse: readonly Instruction[] = [
 const allow: readonly Instruction[] = [
   [0xb7, 0x00, 0, 1], // r0 = 1
   [0x95, 0x00, 0, 0], // exit
-];
-
-const sysctlProgram: readonly Instruction[] = [
-  [0x61, 0x10, 0, 0], // r0 = context.write
-  [0x15, 0x00, refuse.length, 0], // if r0 == 0 go to "allow"
-  ...refuse,
-  ...allow,
 ];
 
 /** Character devices that runtimes give to every container, as major and minor; no minor: all of them. */
@@ -83,15 +70,7 @@ export function deviceRules(): string[] {
   return commonDevices.map(([major, minor]) => `c ${major}:${minor ?? '*'} rwm`);
 }
 
-/**
- * Puts the guard of the kernel's settings on a cgroup of the unified hierarchy; it goes with the cgroup. Throws where the
- * kernel can't.
- */
-export function guardSettings(cgroupFolder: string): void {
-  attach(cgroupFolder, sysctlProgram, sysctlHook);
-}
-
-/** The same for devices. */
+/** Puts the guard on a cgroup of the unified hierarchy; it goes with the cgroup. Throws where the kernel can't. */
 export function guardDevices(cgroupFolder: string): void {
   attach(cgroupFolder, deviceProgram, deviceHook);
 }
