@@ -70,6 +70,7 @@ interface RawFlags extends RawDockerfileFlags {
   tag: string[];
   label: string[];
   output: string[];
+  push: boolean;
   cpus?: string;
   memory?: string;
   pids?: string;
@@ -110,6 +111,7 @@ export function addBuildFlags(command: Command): Command {
     .addOption(
       repeatable('-o, --output <output>', `write the image: type=T,dest=D; T is ${outputTypes.join(', ')}`),
     )
+    .option('--push', 'short for -o type=registry: send the image where its names say', false)
     .option('--cpus <count>', 'cores of each run')
     .option('--memory <size>', 'memory of each run: 512m, 2g')
     .option('--pids <count>', 'processes of each run')
@@ -145,7 +147,12 @@ export function readBuildFlags(
 ): BuildFlags {
   const sourceDateEpoch = parseSourceDateEpoch(env['SOURCE_DATE_EPOCH']);
   const progress = parseChoice('--progress', raw.progress, progressModes);
-  const outputs = parseOutputs(raw.output, cwd);
+  const outputs = parseOutputs(raw.push ? [...raw.output, 'type=registry'] : raw.output, cwd);
+  if (raw.tag.length === 0 && outputs.some(({ type, names }) => type === 'registry' && names.length === 0)) {
+    throw wrongUse('bad-output', 'An image without a name goes to no registry.', {
+      hint: 'Name it: -t registry.example/app:1',
+    });
+  }
   if (outputs.some(({ dest }) => dest === '-') && (raw.quiet || standardOutput.isTTY)) {
     throw wrongUse(
       'bad-output',
@@ -179,12 +186,12 @@ export function readBuildFlags(
 
 /** Before anything is built: outputs that have no place for several platforms. */
 function checkPlatforms({ dockerfile: { platforms = [] } }: PlanFlags, outputs: readonly OutputFlag[]): void {
-  const narrow = outputs.find(({ type }) => type !== 'oci');
+  const narrow = outputs.find(({ type }) => type !== 'oci' && type !== 'registry');
   if (platforms.length < 2 || narrow === undefined) return;
   throw wrongUse(
     'several-platforms',
     `An output of the type ${narrow.type} holds one platform, and --platform names ${platforms.length}.`,
-    { hint: 'Write it with type=oci, or build one platform at a time.' },
+    { hint: 'Write it with type=oci or registry, or build one platform at a time.' },
   );
 }
 

@@ -1,9 +1,10 @@
 /** The value of `-o`: comma-separated `key=value` fields, with quotes as CSV has them, as `docker buildx build` reads it. */
 import { resolve } from 'node:path';
+import { type Compression, compressions } from '../images/registry/compressions.ts';
 import { wrongUse } from '../kit/errors.ts';
 import { parseChoice } from './values.ts';
 
-export const outputTypes = ['oci', 'docker', 'tar', 'local'] as const;
+export const outputTypes = ['oci', 'docker', 'registry', 'tar', 'local'] as const;
 export type OutputType = (typeof outputTypes)[number];
 
 export interface OutputFlag {
@@ -12,11 +13,16 @@ export interface OutputFlag {
   dest?: string;
   /** Whether it is written as one tar file; else as a folder. */
   tar: boolean;
-  /** Names written into the output, instead of the image's tags. */
+  /** Names written into the output, instead of the image's tags; for `registry`, where the image goes. */
   names: string[];
+  /** For `registry`: see `OutputRequest`. */
+  compression?: Compression;
+  force?: boolean;
+  insecure?: boolean;
 }
 
 const knownFields = ['type', 'dest', 'tar', 'name'];
+const registryFields = ['type', 'name', 'push', 'compression', 'force-compression', 'registry.insecure'];
 
 /** One `-o` value. `-o DIR` is `type=local,dest=DIR`; `-o -` is `type=tar,dest=-`. */
 export function parseOutput(text: string, cwd: string): OutputFlag {
@@ -27,7 +33,11 @@ export function parseOutput(text: string, cwd: string): OutputFlag {
       ? { type: 'tar', dest: '-', tar: true, names: [] }
       : { type: 'local', dest: absolute(only, cwd), tar: false, names: [] };
   }
-  const values = readFields(fields, text);
+  const values = readFields(
+    fields,
+    text,
+    /^(.*,)?type=registry(,|$)/.test(text) ? registryFields : knownFields,
+  );
   const typeText = values.get('type');
   if (typeText === undefined) {
     throw wrongUse('bad-output', `The output \`${text}\` has no type.`, {
@@ -36,6 +46,7 @@ export function parseOutput(text: string, cwd: string): OutputFlag {
   }
   const type = parseChoice('-o type', typeText, outputTypes);
   const names = (values.get('name') ?? '').split(',').filter((name) => name !== '');
+  if (type === 'registry') return { type, tar: false, names, ...registryOptions(values) };
   const dest = values.get('dest');
   if (dest === undefined && type === 'docker') return { type, tar: true, names };
   if (dest === undefined || dest === '') {
@@ -57,7 +68,9 @@ export function parseOutput(text: string, cwd: string): OutputFlag {
 export function parseOutputs(texts: readonly string[], cwd: string): OutputFlag[] {
   const outputs = texts.map((text) => parseOutput(text, cwd));
   const seen = new Set<string | undefined>();
-  for (const { dest } of outputs) {
+  for (const { dest, type } of outputs) {
+    // Two registries may be two.
+    if (type === 'registry') continue;
     if (seen.has(dest)) {
       const where = dest === '-' ? 'standard output' : (dest ?? 'the Docker daemon');
       throw wrongUse('bad-output', `Two outputs go to ${where}.`);
@@ -67,13 +80,26 @@ export function parseOutputs(texts: readonly string[], cwd: string): OutputFlag[
   return outputs;
 }
 
-function readFields(fields: readonly string[], text: string): Map<string, string> {
+function registryOptions(values: ReadonlyMap<string, string>): Partial<OutputFlag> {
+  const compression = values.get('compression');
+  const isTrue = (name: string) =>
+    parseChoice(`-o ${name}`, values.get(name) ?? 'false', ['true', 'false']) === 'true';
+  return {
+    ...(compression !== undefined && {
+      compression: parseChoice('-o compression', compression, compressions),
+    }),
+    ...(isTrue('force-compression') && { force: true }),
+    ...(isTrue('registry.insecure') && { insecure: true }),
+  };
+}
+
+function readFields(fields: readonly string[], text: string, known: readonly string[]): Map<string, string> {
   const values = new Map<string, string>();
   for (const field of fields) {
     const at = field.indexOf('=');
     if (at < 1)
       throw wrongUse('bad-output', `The output \`${text}\` has a field that isn't key=value: \`${field}\`.`);
-    const name = parseChoice('-o field', field.slice(0, at).trim().toLowerCase(), knownFields);
+    const name = parseChoice('-o field', field.slice(0, at).trim().toLowerCase(), known);
     values.set(name, field.slice(at + 1));
   }
   return values;

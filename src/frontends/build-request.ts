@@ -1,4 +1,6 @@
 /** What is asked of a build, and what it tells in the end. */
+
+import type { OutputRequest } from '../images/index.ts';
 import type { Digest } from '../kit/digest.ts';
 import type { EventSink, Network, Step, StepFailure } from '../plan/index.ts';
 import type { Store } from '../store/store.ts';
@@ -36,13 +38,6 @@ export interface BuildRequest extends ProjectRequest {
   timeoutMs?: number;
   signal: AbortSignal;
   onEvent: EventSink;
-}
-
-export interface OutputRequest {
-  type: string;
-  dest?: string;
-  /** `oci`, `docker`: a tar instead of a folder. */
-  tar?: boolean;
 }
 
 export type BuildResult =

@@ -43,14 +43,21 @@ export async function makeImage(
   if (outputs.length === 0 && !request.needDigest) return made;
   const context: ImageContext = { store, snapshots: (await open()).snapshots };
   const clamp = request.sourceDateEpoch === undefined ? {} : { clampSeconds: request.sourceDateEpoch };
+  let sent: Digest | undefined;
   for (const output of outputs) {
-    await writeOutput(context, image, output, {
-      ...clamp,
-      tags: tagsOf(store.db, image.id).map(shortName),
-      onEvent,
-      signal,
-    });
+    const isRegistry = output.type === 'registry';
+    // Other outputs get all names that the image has; into registries goes what this build was told.
+    const names = isRegistry && !output.names?.length ? { names: request.tags } : {};
+    const { digest } = await writeOutput(
+      context,
+      image,
+      { ...output, ...names },
+      { ...clamp, tags: tagsOf(store.db, image.id).map(shortName), onEvent, signal },
+    );
+    if (isRegistry) sent = digest;
   }
+  // What others can fetch it by says more than what it would be as it lies here.
+  if (sent !== undefined) return { ...made, digest: sent };
   const { blob } = topOf(await compose(context, image, { ...clamp, blobs: false }));
   return { ...made, digest: blob.digest };
 }

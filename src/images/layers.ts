@@ -23,8 +23,11 @@ export interface SnapshotLayer extends Layer {
 
 export interface LayersRequest extends LayerOptions {
   snapshot: SnapshotId;
-  /** Whether the layers' bytes are needed in the store; without, only their digests are found out. */
-  blobs: boolean;
+  /**
+   * Whether the layers' bytes are needed in the store; without, only their digests are found out. `new`: of those that
+   * have to be made anyway.
+   */
+  blobs: boolean | 'new';
   onProgress?: (message: string) => void;
 }
 
@@ -69,7 +72,7 @@ function variantOf({ root, clampSeconds }: LayerOptions): string {
 function knownLayer(store: Store, snapshot: SnapshotId, request: LayersRequest): Layer | undefined {
   const imported = request.root === '/' ? findLayer(store, snapshot, importedVariant) : undefined;
   const layer = imported ?? findLayer(store, snapshot, variantOf(request));
-  if (layer === undefined || layer.empty || !request.blobs) return layer;
+  if (layer === undefined || layer.empty || request.blobs !== true) return layer;
   if (hasBlob(store, layer.diffId)) {
     touchBlob(store, layer.diffId);
     return layer;

@@ -29,8 +29,8 @@ export interface ComposedImage {
 export interface ComposeOptions {
   /** SOURCE_DATE_EPOCH, in seconds. */
   clampSeconds?: number;
-  /** Whether the layers' bytes are needed too. */
-  blobs: boolean;
+  /** Whether the layers' bytes are needed too; `new`: of those that have to be made anyway. */
+  blobs: boolean | 'new';
   onProgress?: (message: string) => void;
 }
 

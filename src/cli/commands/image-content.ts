@@ -157,7 +157,8 @@ async function exportImage(store: Store, name: string, texts: readonly string[])
   await withSnapshots(store, async (context) => {
     for (const output of outputs) {
       const options = clampSeconds === undefined ? {} : { clampSeconds };
-      await writeOutput(context, image, output, { ...options, onEvent: renderer.onEvent });
+      const names = output.type === 'registry' && output.names.length === 0 ? { names: [name] } : {};
+      await writeOutput(context, image, { ...output, ...names }, { ...options, onEvent: renderer.onEvent });
     }
   });
   renderer.close();

@@ -1,6 +1,7 @@
 /** The `cambium image` commands that talk to registries: pull and push. */
 import { Command } from 'commander';
-import { parseReference, shortName, tagsOf } from '../../images/index.ts';
+import { parseReference, requireImage, shortName, tagsOf } from '../../images/index.ts';
+import { compressions } from '../../images/registry/compressions.ts';
 import { hostPlatform } from '../../images/sources/platform.ts';
 import { wrongUse } from '../../kit/errors.ts';
 import type { Store } from '../../store/store.ts';
@@ -8,6 +9,14 @@ import { readPlatforms } from '../dockerfile-flags.ts';
 import { print, tell } from '../io.ts';
 import { parseChoice } from '../values.ts';
 import { type Definition, type InStore, withSnapshots } from './image-content.ts';
+
+interface PushFlags {
+  store?: string;
+  compression?: string;
+  forceCompression: boolean;
+  quiet: boolean;
+  tlsVerify: string;
+}
 
 interface PullFlags {
   store?: string;
@@ -27,6 +36,24 @@ export function definitions(inStore: InStore): Definition[] {
       [
         ['cambium image pull debian:12', 'from Docker Hub, as every short name'],
         ['cambium image pull --platform linux/arm64 registry.example/app:1', 'for another machine'],
+      ],
+    ],
+    [
+      withTls(new Command('push').description('send an image to registries'))
+        .argument('<image>', 'a name or an id')
+        .argument('[names...]', 'where to; without one, where its name says')
+        .option(
+          '--compression <kind>',
+          `of layers that have to be packed: ${compressions.join(', ')}; default gzip`,
+        )
+        .option('--force-compression', 'pack all layers so, those that came packed otherwise too', false)
+        .option('-q, --quiet', 'only the digest', false)
+        .action((name: string, names: string[], flags: PushFlags) =>
+          inStore(flags, (store) => push(store, name, names, flags)),
+        ),
+      [
+        ['cambium image push registry.example/team/app:1', 'where its name says'],
+        ['cambium image push app:latest localhost:5000/app:1', 'under another name'],
       ],
     ],
   ];
@@ -71,5 +98,23 @@ async function pull(store: Store, names: readonly string[], flags: PullFlags): P
           : `${tags.includes(name) ? name : (tags[0] ?? name)} ${image.origin}\n`,
       );
     }
+  });
+}
+
+async function push(store: Store, name: string, names: readonly string[], flags: PushFlags): Promise<void> {
+  const image = requireImage(store.db, name);
+  const targets = names.length > 0 ? names : [name];
+  for (const target of targets) parseReference(target);
+  const { compression } = flags;
+  const kind = compression && parseChoice('--compression', compression, compressions);
+  const { sendToRegistries } = await import('../../images/outputs/registry.ts');
+  await withSnapshots(store, async (context) => {
+    const { digest } = await sendToRegistries(context, image, targets, {
+      ...readTls(flags),
+      ...(kind && { compression: kind }),
+      ...(flags.forceCompression && { force: true }),
+      ...(!flags.quiet && { onProgress: (message: string) => tell(`${message}\n`) }),
+    });
+    print(flags.quiet ? `${digest}\n` : `${targets.map(shortName).join(' ')} ${digest}\n`);
   });
 }

@@ -9,23 +9,33 @@ import { abortOf, type ImageContext, withRunFolder } from '../context.ts';
 import { compose, topOf } from '../indexes.ts';
 import { type Image, tagsOf } from '../records.ts';
 import { normaliseTag } from '../references.ts';
+import type { Compression } from '../registry/compressions.ts';
 import { platformText } from '../sources/platform.ts';
 import { streamArchive, writeArchive } from './archive.ts';
 import { writeLayout } from './layout.ts';
 import { loadIntoDocker } from './load.ts';
 import { archiveParts, type Part } from './parts.ts';
+import type { SendOptions } from './registry.ts';
 import { replaceFile } from './replace.ts';
 import { writeRootfsFolder, writeRootfsTar } from './rootfs.ts';
 
 export interface OutputRequest {
-  /** `oci`, `docker`, `tar` or `local`. */
+  /** `oci`, `docker`, `registry`, `tar` or `local`. */
   type: string;
-  /** Absolute host path; `-` is standard output. Only `docker` may leave it out: then the Docker daemon gets the image. */
+  /**
+   * Absolute host path; `-` is standard output. `registry` has none, and `docker` may leave it out: then the Docker daemon
+   * gets the image.
+   */
   dest?: string;
   /** For `oci`: one tar file, or a folder; without it, a dest that ends in `/` is a folder. */
   tar?: boolean;
-  /** Names written into the output instead of the image's tags. */
+  /** Names written into the output instead of the image's tags; for `registry`, where the image goes. */
   names?: readonly string[];
+  /** For `registry`: how layers are packed, and whether all are. */
+  compression?: Compression;
+  force?: boolean;
+  /** For `registry`: certificates aren't checked, and plain HTTP will do. */
+  insecure?: boolean;
 }
 
 export interface OutputOptions {
@@ -57,7 +67,8 @@ export async function writeOutput(
     options.onEvent({ type: 'output-progress', at: Date.now(), output, message });
   const result = await write({ ...context, ...abortOf(options) }, image, request, { ...options, onProgress });
   const at = Date.now();
-  const dest = request.dest ?? 'the Docker daemon';
+  const dest =
+    request.dest ?? (request.type === 'registry' ? (request.names ?? []).join(', ') : 'the Docker daemon');
   options.onEvent({ type: 'output-done', at, output, dest, bytes: result.bytes, durationMs: at - start });
   return result;
 }
@@ -70,7 +81,8 @@ async function write(
   request: OutputRequest,
   options: WriteOptions,
 ): Promise<OutputResult> {
-  if (image.members !== undefined && request.type !== 'oci') throw onlyOnePlatform(request, image.members);
+  if (image.members !== undefined && request.type !== 'oci' && request.type !== 'registry')
+    throw onlyOnePlatform(request, image.members);
   switch (request.type) {
     case 'local':
       return { bytes: await writeRootfsFolder(context, image, withoutSlash(destOf(request))) };
@@ -79,11 +91,28 @@ async function write(
     case 'oci':
     case 'docker':
       return writeImage(context, image, request, options);
+    case 'registry': {
+      const { sendToRegistries } = await import('./registry.ts');
+      return sendToRegistries(context, image, request.names ?? [], sendOptions(request, options));
+    }
     default:
       throw wrongUse('bad-output', `There is no output of the type ${request.type}.`, {
-        hint: 'There are oci, docker, tar and local.',
+        hint: 'There are oci, docker, registry, tar and local.',
       });
   }
+}
+
+function sendOptions(
+  { compression, force, insecure }: OutputRequest,
+  { clampSeconds, onProgress }: WriteOptions,
+): SendOptions {
+  return {
+    onProgress,
+    ...(compression !== undefined && { compression }),
+    ...(force !== undefined && { force }),
+    ...(insecure !== undefined && { insecure }),
+    ...(clampSeconds !== undefined && { clampSeconds }),
+  };
 }
 
 function onlyOnePlatform({ type }: OutputRequest, members: readonly Image[]) {

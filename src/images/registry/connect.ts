@@ -12,7 +12,8 @@ import { trustFor } from './trust.ts';
 /** What is sent; it must be readable again, for a second try. */
 export interface Body {
   size: number;
-  stream(): AsyncIterable<Uint8Array>;
+  /** From the byte `start` on. */
+  stream(start?: number): AsyncIterable<Uint8Array>;
 }
 
 export interface Exchange {

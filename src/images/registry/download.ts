@@ -1,4 +1,7 @@
 /** A blob as a stream that outlives broken connections: it goes on where the last one ended. */
+import { createHash } from 'node:crypto';
+import { writeSync } from 'node:fs';
+import type { Digest } from '../../kit/digest.ts';
 import { outside, UserError } from '../../kit/errors.ts';
 import type { Registry } from './client.ts';
 import type { Answer } from './connect.ts';
@@ -82,4 +85,22 @@ async function open(
     );
   }
   throw await registry.explain(answer, `give the blob ${digest}`);
+}
+
+/** Writes a blob's stream into an empty file, and checks its digest. */
+export async function saveChecked(
+  chunks: AsyncIterable<Buffer>,
+  fd: number,
+  { digest }: { digest: Digest },
+): Promise<{ digest: Digest; size: number }> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at, chunk.length - at, size + at);
+    size += chunk.length;
+  }
+  if (`sha256:${hash.digest('hex')}` !== digest)
+    throw outside('wrong-digest', `The blob ${digest} is not what its digest says.`);
+  return { digest, size };
 }
