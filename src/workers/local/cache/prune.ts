@@ -81,9 +81,11 @@ function dropRows(store: Store, rows: readonly CacheRow[], request: PruneRequest
     .prepare(
       `SELECT digest, size FROM blobs WHERE last_used_ms < ?
          AND digest NOT IN (SELECT diff_id FROM layers WHERE snapshot NOT ${among})
+         AND digest NOT IN (SELECT p.digest FROM packed_layers p JOIN layers l ON l.diff_id = p.diff_id
+                            WHERE l.snapshot NOT ${among})
          AND digest NOT IN (SELECT manifest FROM images WHERE manifest IS NOT NULL AND snapshot NOT ${among})`,
     )
-    .all(Math.min(before, Date.now() - blobGraceMs), ids, ids) as unknown as Dropped['blobs'];
+    .all(Math.min(before, Date.now() - blobGraceMs), ids, ids, ids) as unknown as Dropped['blobs'];
   if (!request.dryRun) {
     // An index goes with any of its images.
     db.prepare(
@@ -91,6 +93,11 @@ function dropRows(store: Store, rows: readonly CacheRow[], request: PruneRequest
          (SELECT m."index" FROM members m JOIN images i ON i.id = m.image WHERE i.snapshot ${among})`,
     ).run(ids);
     db.prepare(`DELETE FROM images WHERE snapshot ${among}`).run(ids);
+    // A build that needs them asks their registries again.
+    db.prepare(
+      `DELETE FROM registry_manifests WHERE digest NOT IN (SELECT origin FROM images WHERE origin IS NOT NULL)
+         AND digest NOT IN (SELECT manifest FROM registry_names WHERE asked_ms >= ?)`,
+    ).run(Math.min(before, Date.now() - blobGraceMs));
     for (const { id } of selected) db.prepare('DELETE FROM snapshots WHERE id = ?').run(id);
     for (const { digest } of blobs) db.prepare('DELETE FROM blobs WHERE digest = ?').run(digest);
     for (const name of kept) db.prepare('DELETE FROM kept WHERE name = ?').run(name);
