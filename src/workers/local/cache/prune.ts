@@ -9,6 +9,7 @@ import type { SnapshotId } from '../../../plan/index.ts';
 import { transaction } from '../../../store/database.ts';
 import { liveRuns } from '../../../store/runs.ts';
 import type { Store } from '../../../store/store.ts';
+import { dropUnneededManifests } from '../../../store/unneeded-manifests.ts';
 import { oldDownloads, removeDownloads } from '../remote/downloads.ts';
 import { driverFor } from '../snapshots/registry.ts';
 import { type PrunePolicy, selectForPrune } from './select.ts';
@@ -101,6 +102,7 @@ function dropRows(store: Store, rows: readonly CacheRow[], request: PruneRequest
     for (const { id } of selected) db.prepare('DELETE FROM snapshots WHERE id = ?').run(id);
     for (const { digest } of blobs) db.prepare('DELETE FROM blobs WHERE digest = ?').run(digest);
     for (const name of kept) db.prepare('DELETE FROM kept WHERE name = ?').run(name);
+    dropUnneededManifests(db);
   }
   return { selected, images, kept, blobs };
 }

@@ -48,9 +48,10 @@ export function rememberedFolders(db: Database, tree: number): Map<string, Known
     rows.map((row) => {
       const read = () => {
         const kept = db
-          .prepare('SELECT rows FROM scanned_folders WHERE tree = ? AND path = ?')
-          .get(tree, row.path) as { rows: Uint8Array } | undefined;
-        const lines = readManifest(db, row.manifest);
+          .prepare('SELECT manifest, rows FROM scanned_folders WHERE tree = ? AND path = ?')
+          .get(tree, row.path) as { manifest: string; rows: Uint8Array } | undefined;
+        // Of the same row: another process may have written it meanwhile.
+        const lines = kept && readManifest(db, kept.manifest);
         return kept && lines && { lines, rows: new Uint32Array(kept.rows.slice().buffer) };
       };
       return [row.path, { fingerprint: row.fingerprint, summary: summaryOf(row), read }];

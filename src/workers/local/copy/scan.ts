@@ -129,16 +129,10 @@ function scanAll(
     const inside = path === topPath ? '' : path;
     const inners = new Map<string, Summary>();
     const before = known.get(path);
-    let isKnown = before !== undefined;
-    for (const [name, folder] of taken.folders) {
-      const innerPath = joinPath(inside, name);
-      const inner = scanOne(innerPath, folder);
-      inners.set(name, inner);
-      isKnown &&= known.get(innerPath)?.summary.manifest === inner.manifest;
-    }
+    for (const [name, folder] of taken.folders) inners.set(name, scanOne(joinPath(inside, name), folder));
     const sameAs = links.get(taken) ?? new Map<string, string>();
-    const fingerprint = ownFingerprint(taken, sameAs);
-    if (isKnown && before?.fingerprint === fingerprint) {
+    const fingerprint = folderFingerprint(taken, inners, sameAs);
+    if (before?.fingerprint === fingerprint) {
       scanned.folders.set(path, 'as-known');
       return before.summary;
     }
@@ -172,9 +166,18 @@ function oldEntries(known: KnownFolder): Map<string, { row: FileRows; line: stri
   );
 }
 
-function ownFingerprint({ names, rows }: TakenFolder, sameAs: ReadonlyMap<string, string>): string {
+/**
+ * Over all that decides a folder's manifest: what is below it too, for what is remembered of that may be of another scan, that
+ * of a build at the same time.
+ */
+function folderFingerprint(
+  { names, rows }: TakenFolder,
+  inners: ReadonlyMap<string, Summary>,
+  sameAs: ReadonlyMap<string, string>,
+): string {
+  const below = [...inners.values()].map(({ manifest }) => manifest).join();
   const hasher = createHash('sha256')
-    .update(`${names.join('\0')}\0\0`)
+    .update(`${names.join('\0')}\0\0${below}\0\0`)
     .update(rows);
   // A folder that is renamed changes which of two names of an inode comes first, and no file's metadata.
   if (sameAs.size > 0) hasher.update([...sameAs].flat().join('\0'));

@@ -132,8 +132,9 @@ interface Matches {
 const noMatches: Matches = { excluded: notIgnored, included: notIgnored };
 const all: Verdict = { isTaken: true, matches: noMatches };
 
-function judgeOf(exclude?: IgnoreMatcher, include?: IgnoreMatcher): Judge {
-  if (exclude === undefined && include === undefined) return () => all;
+/** Undefined: all is taken. */
+function judgeOf(exclude?: IgnoreMatcher, include?: IgnoreMatcher): Judge | undefined {
+  if (exclude === undefined && include === undefined) return undefined;
   return (path, isFolder, above) => {
     const excluded = exclude?.match(path, above.excluded) ?? notIgnored;
     const included = include?.match(path, above.included) ?? notIgnored;
@@ -156,14 +157,20 @@ function pickAll(
   return { name, top: node.path, taken: { names: [''], rows: node.row, folders } };
 }
 
-function take(tree: Tree, folder: Node, above: Matches, by: { top: string; judge: Judge }): TakenFolder {
+function take(
+  tree: Tree,
+  folder: Node,
+  above: Matches,
+  by: { top: string; judge: Judge | undefined },
+): TakenFolder {
   const content = tree.content(folder);
   const folders = new Map<string, TakenFolder>();
   const below = folder.path.slice(by.top === '' ? 0 : by.top.length + 1);
   const kept = keepEntries(content, (index) => {
-    const name = content.names[index] as string;
     const isFolder = typeOfRow(content.rows, index) === 'directory';
-    const verdict = by.judge(joinPath(below, name), isFolder, above);
+    if (by.judge === undefined && !isFolder) return true;
+    const name = content.names[index] as string;
+    const verdict = by.judge ? by.judge(joinPath(below, name), isFolder, above) : all;
     if (verdict === undefined || !isFolder) return verdict !== undefined;
     const child = tree.entry(folder, index);
     const inner = take(tree, child, verdict.matches, by);

@@ -97,7 +97,8 @@ export function openTree(root: string, patterns: readonly string[] = []): Tree {
 
 /** The entries at those places of a folder's content for which `keeps` says so. */
 export function keepEntries(content: FolderContent, keeps: (index: number) => boolean): FolderContent {
-  const kept = content.names.map((_, index) => index).filter(keeps);
+  const kept: number[] = [];
+  for (let index = 0; index < content.names.length; index++) if (keeps(index)) kept.push(index);
   if (kept.length === content.names.length) return content;
   const rows = new Uint32Array(kept.length * rowFields);
   for (const [to, from] of kept.entries()) rows.set(rowAt(content.rows, from), to * rowFields);

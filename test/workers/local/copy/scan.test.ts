@@ -3,7 +3,9 @@ import { chmodSync, mkdirSync, rmSync, statSync, utimesSync, writeFileSync } fro
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
-import { openDatabase } from '../../../../src/store/database.ts';
+import { openDatabase, transaction } from '../../../../src/store/database.ts';
+import { rememberCopied } from '../../../../src/store/manifests.ts';
+import { dropUnneededManifests } from '../../../../src/store/unneeded-manifests.ts';
 import { type Scan, scanFolder } from '../../../../src/workers/local/copy/scan.ts';
 import { selectPath } from '../../../../src/workers/local/copy/select.ts';
 import { openTree } from '../../../../src/workers/local/copy/tree.ts';
@@ -116,4 +118,49 @@ test('what ignore patterns leave out is no part of it, and a folder only for wha
   writeFileSync(join(dir, 'a/inner/2'), 'seen');
   await settle();
   expect(scan(dir, patterns).digest).not.toBe(first.digest);
+});
+
+test('what two builds at once remember of one folder does no harm', async () => {
+  const dir = project('both');
+  await settle();
+  scan(dir);
+  const upper = "tree = (SELECT max(id) FROM scanned_trees) AND path IN ('/', '')";
+  const kept = db.prepare(`SELECT * FROM scanned_folders WHERE ${upper}`).all() as Record<string, string>[];
+  expect(kept).toHaveLength(2);
+  writeFileSync(join(dir, 'a/inner/2'), 'other');
+  await settle();
+  const edited = scan(dir);
+  // As if the first scan had been another process's, and had ended last.
+  for (const { fingerprint, manifest, content, path } of kept) {
+    db.prepare(
+      `UPDATE scanned_folders SET fingerprint = ?, manifest = ?, content = ? WHERE ${upper} AND path = ?`,
+    ).run(...([fingerprint, manifest, content, path] as string[]));
+  }
+  db.exec("UPDATE scanned_trees SET fingerprint = ''");
+  expect(scan(dir)).toMatchObject({ read: 0, digest: edited.digest });
+});
+
+test('manifests that nothing stands on go, but not before a day', async () => {
+  const dir = project('pruned');
+  await settle();
+  const first = scan(dir);
+  rememberCopied(db, first.digest, first.summary.manifest);
+  writeFileSync(join(dir, 'a/inner/2'), 'other');
+  await settle();
+  scan(dir);
+  const drop = () => transaction(db, () => dropUnneededManifests(db));
+  const all = manifests();
+  drop();
+  expect(manifests()).toBe(all);
+  db.exec('UPDATE manifests SET last_used_ms = 0');
+  drop();
+  // Of what the first scan found, the manifests on the way to the edit: no build that is remembered names them.
+  expect(manifests()).toBeLessThanOrEqual(all - 4);
+  writeFileSync(join(dir, 'a/inner/2'), 'a/inner2');
+  await settle();
+  expect(scan(dir)).toMatchObject({ read: 1, digest: first.digest });
+  rmSync(dir, { recursive: true });
+  db.exec('UPDATE manifests SET last_used_ms = 0');
+  drop();
+  expect(db.prepare('SELECT 1 FROM scanned_trees WHERE name LIKE ?').all(`%${dir}%`)).toEqual([]);
 });
