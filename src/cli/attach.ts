@@ -54,5 +54,6 @@ export function attach({ terminal }: { terminal: boolean }): Attachment {
 
 function rawTerminal(): ReadStream | undefined {
   if (process.stdin.isTTY !== true) return undefined;
-  return new ReadStream(0).setRawMode(true);
+  // It may go away before we do.
+  return new ReadStream(0).on('error', () => {}).setRawMode(true);
 }

@@ -14,8 +14,14 @@ async function main(): Promise<void> {
 }
 
 process.on('uncaughtException', async (error) => {
-  const { reportError } = await import('./fail.ts');
-  process.exit(reportError(error));
+  let code: number = ExitCode.outside;
+  try {
+    const { reportError } = await import('./fail.ts');
+    code = reportError(error);
+  } catch {
+    // The terminal is gone, and what is thrown here would come back for ever.
+  }
+  process.exit(code);
 });
 
 void main();

@@ -60,9 +60,9 @@ function openOrMake(dir: string): Store {
   };
 }
 
-/** Makes those of a store's folders that are missing. */
+/** Makes those of a store's folders that are missing. Volumes may hold setuid files that strangers wrote: no user gets there. */
 export function makeFolders(dir: string): void {
-  for (const folder of folders) makeFolder(join(dir, folder), 0o711);
+  for (const folder of folders) makeFolder(join(dir, folder), folder === 'volumes' ? 0o700 : 0o711);
 }
 
 function storeError(error: unknown, dir: string): unknown {
