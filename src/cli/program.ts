@@ -23,6 +23,8 @@ export const commands: Record<string, () => Promise<CommandModule>> = {
   shell: () => import('./commands/shell.ts'),
   image: () => import('./commands/image.ts'),
   volume: () => import('./commands/volume.ts'),
+  login: () => import('./commands/login.ts'),
+  logout: () => import('./commands/logout.ts'),
   cache: () => import('./commands/cache.ts'),
   store: () => import('./commands/store.ts'),
   doctor: () => import('./commands/doctor.ts'),

@@ -80,7 +80,7 @@ export function openRegistry(
 }
 
 /** Which scheme is spoken there, where that isn't certain: a wrong one shows in the first answer. */
-async function findBase(
+export async function findBase(
   { schemes, host, verify }: Endpoint,
   connector: Connector,
   signal?: AbortSignal,
@@ -99,8 +99,8 @@ async function findBase(
     } catch (error) {
       if (signal?.aborted === true) throw error;
       const { code = '', message } = error as NodeJS.ErrnoException;
-      const isOther =
-        first === 'https' ? code === 'EPROTO' || code.startsWith('ERR_SSL') : /hang up/.test(message);
+      // What is told to be insecure may have no TLS at all, not even something that listens for it.
+      const isOther = first === 'https' ? code !== 'ECONNRESET' : /hang up/.test(message);
       return isOther || !isBrokenConnection(error)
         ? { done: !isOther }
         : { failed: explainConnection(error, host) };

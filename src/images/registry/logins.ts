@@ -10,8 +10,13 @@ import {
   type SavedLogin,
 } from './login-file.ts';
 
+export interface UserLogin {
+  user: string;
+  password: string;
+}
+
 export type Login =
-  | { user: string; password: string }
+  | UserLogin
   /** A refresh token. */
   | { identityToken: string }
   /** An access token as it is. */

@@ -14,7 +14,7 @@ import { openRegistry, type Registry } from './client.ts';
 import type { Compression } from './compressions.ts';
 import type { Body, Connector } from './connect.ts';
 import { blobStream, saveChecked } from './download.ts';
-import { endpointsOf } from './endpoint.ts';
+import { ownEndpoint } from './endpoint.ts';
 import { bytesBody, knownForms, type PlainLayer, packLayer, plainForm, storedBody } from './forms.ts';
 import { readManifest } from './manifests.ts';
 import type { Document } from './push.ts';
@@ -80,8 +80,7 @@ async function fetchAgain(
   layer: PackedLayer,
 ): Promise<Body | undefined> {
   const { context, connector, onProgress } = push;
-  const endpoint = endpointsOf(parseReference(repository))[0];
-  if (endpoint === undefined) return undefined;
+  const endpoint = ownEndpoint(parseReference(repository));
   const registry = openRegistry(endpoint, { connector, signal: context.signal });
   try {
     await fileBlob(context, (fd) => saveChecked(blobStream(registry, layer, context.signal), fd, layer));

@@ -9,7 +9,7 @@ import { discard } from './body.ts';
 import { openRegistry } from './client.ts';
 import type { Compression } from './compressions.ts';
 import { openConnector } from './connect.ts';
-import { endpointsOf, type Reach } from './endpoint.ts';
+import { ownEndpoint, type Reach } from './endpoint.ts';
 import { bytesBody } from './forms.ts';
 import { type Push, pushScope, sendImage } from './push-image.ts';
 import { forgetBlobs } from './records.ts';
@@ -42,8 +42,7 @@ export interface Document extends SmallBlob {
 /** Nothing is named before all that it stands on is there. */
 export async function pushImage(request: PushRequest): Promise<PushResult> {
   const { context, references, image, insecure, ...rest } = request;
-  const endpoint = endpointsOf(references[0] as Reference, insecure === undefined ? {} : { insecure }).at(-1);
-  if (endpoint === undefined) throw new Error('a registry has no address');
+  const endpoint = ownEndpoint(references[0] as Reference, insecure === undefined ? {} : { insecure });
   const stop = new AbortController();
   const signal = context.signal ? AbortSignal.any([context.signal, stop.signal]) : stop.signal;
   using connector = openConnector();

@@ -66,7 +66,8 @@ async function resolveAt(store: Store, registry: Registry, request: ResolveReque
   const stored = findManifest(store.db, chosen.digest);
   const manifest: KnownManifest = {
     ...chosen,
-    repository: registry.repository,
+    // A mirror may be gone when layers are fetched.
+    repository: `${reference.domain}/${reference.path}`,
     config: stored?.config ?? (await fetchConfig(registry, config)),
   };
   rememberName(store.db, name, platform, { top: raw.digest, manifest });
