@@ -17,7 +17,7 @@ export function proxyFor(url: URL, env: NodeJS.ProcessEnv): Proxy | undefined {
   const text = either(env, `${scheme}_PROXY`);
   if (text === undefined || isLoopback(url.hostname) || isExempt(url, either(env, 'NO_PROXY') ?? ''))
     return undefined;
-  const withScheme = /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`;
+  const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   if (!URL.canParse(withScheme)) {
     throw outside('bad-proxy', `The variable ${scheme}_PROXY names no proxy that can be understood.`, {
       hint: 'Write it as http://HOST:PORT.',
@@ -33,12 +33,21 @@ export function proxyFor(url: URL, env: NodeJS.ProcessEnv): Proxy | undefined {
       },
     );
   }
-  const user = decodeURIComponent(proxy.username);
-  const login = `${user}:${decodeURIComponent(proxy.password)}`;
+  const user = decode(proxy.username);
+  const login = `${user}:${decode(proxy.password)}`;
   return {
     url: proxy,
     ...(user !== '' && { authorization: `Basic ${Buffer.from(login).toString('base64')}` }),
   };
+}
+
+/** What isn't encoded as it should is taken as it is. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function either(env: NodeJS.ProcessEnv, name: string): string | undefined {
