@@ -85,7 +85,7 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
         driver.remove(folder);
         throw error;
       }
-      driver.discard(workspace.dir);
+      discardLater(driver, workspace.dir);
       return id;
     },
     discard(workspace) {
@@ -119,6 +119,20 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
     },
   };
   return snapshots;
+}
+
+/**
+ * Removes what a commit left, its empty folders, once this process waits for something: that takes some milliseconds, in
+ * which the next step can run already. Where it fails, the end of the run removes them.
+ */
+function discardLater(driver: SnapshotDriver, dir: string): void {
+  setImmediate(() => {
+    try {
+      driver.discard(dir);
+    } catch {
+      // Left to the end of the run.
+    }
+  });
 }
 
 /** Says what a missing folder of a snapshot means: somebody removed it, for no row is without its files. */
