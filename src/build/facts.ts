@@ -90,7 +90,7 @@ export function runFacts(
   return facts;
 }
 
-/** `key`: of the step that the mount shows or starts from. What a cache or a secret holds is no part of any key. */
+/** `key`: of the step that the mount shows or starts from. What a cache, a volume or a secret holds is no part of any key. */
 function mountFact(mount: Mount, key: StepKey | undefined): string {
   switch (mount.type) {
     case 'step':
@@ -101,6 +101,8 @@ function mountFact(mount: Mount, key: StepKey | undefined): string {
       const { id, readOnly, owner, mode, from } = mount;
       return `cache ${canonicalJson([id, readOnly, owner, mode, from ? [key, from.path] : null])}`;
     }
+    case 'volume':
+      return `volume ${canonicalJson([mount.name, mount.readOnly])}`;
     case 'secret': {
       const { id, env, required, owner, mode } = mount;
       return `secret ${canonicalJson([id, env ?? null, required, owner, mode])}`;

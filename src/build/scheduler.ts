@@ -115,20 +115,23 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
   const runStep = async (keyed: KeyedStep & { key: StepKey }): Promise<SnapshotId> => {
     const { step, key } = keyed;
     if (hasFailed || signal.aborted) throw cancel(keyed, 'the build was stopped');
-    const onWait = () => {
-      const reason = 'another build runs the same step';
-      onEvent({ type: 'step-waiting', at: Date.now(), step: step.id, reason });
-    };
-    return request.withKeyLock(key, onWait, async () => {
-      // While this one waited, the other may have made it.
-      const hit = step.noCache ? undefined : worker.find(key);
-      if (hit && worker.lease(hit.snapshot)) return reuse({ ...keyed, hit });
-      const reason = request.reasonFor(keyed, known);
-      onEvent({ type: 'step-started', at: Date.now(), step: step.id, key, reason });
-      const outcome = await execute(keyed);
-      return conclude(keyed, reason, outcome);
-    });
+    return request.withKeyLock(
+      key,
+      () => tellWaiting(step.id, 'another build runs the same step'),
+      async () => {
+        // While this one waited, the other may have made it.
+        const hit = step.noCache ? undefined : worker.find(key);
+        if (hit && worker.lease(hit.snapshot)) return reuse({ ...keyed, hit });
+        const reason = request.reasonFor(keyed, known);
+        onEvent({ type: 'step-started', at: Date.now(), step: step.id, key, reason });
+        const outcome = await execute(keyed);
+        return conclude(keyed, reason, outcome);
+      },
+    );
   };
+
+  const tellWaiting = (step: StepId, reason: string) =>
+    onEvent({ type: 'step-waiting', at: Date.now(), step, reason });
 
   const execute = (keyed: KeyedStep & { key: StepKey }): Promise<StepOutcome> => {
     const { step, key, alias } = keyed;
@@ -142,6 +145,7 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
         limits: request.limits,
         timeoutMs: request.timeoutMs,
         signal,
+        onWait: (reason) => tellWaiting(step.id, reason),
         onOutput: (stream, text) =>
           onEvent({ type: 'step-output', at: Date.now(), step: step.id, stream, text }),
       })

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { type Compression, compressions } from '../images/registry/compressions.ts';
 import { wrongUse } from '../kit/errors.ts';
+import { parseVolumeUrl } from '../volumes/names.ts';
 import { parseChoice } from './values.ts';
 
 export const outputTypes = ['oci', 'docker', 'registry', 'tar', 'local'] as const;
@@ -9,7 +10,7 @@ export type OutputType = (typeof outputTypes)[number];
 
 export interface OutputFlag {
   type: OutputType;
-  /** Absolute host path, ending in `/` where the person wrote so; `-` is standard output; absent: the Docker daemon. */
+  /** Absolute host path, ending in `/` where the person wrote so, or `volume://NAME/PATH`; `-` is standard output; absent: the Docker daemon. */
   dest?: string;
   /** Whether it is written as one tar file; else as a folder. */
   tar: boolean;
@@ -113,7 +114,7 @@ function wantsTar(type: OutputType, dest: string, given: string | undefined): bo
 }
 
 function absolute(path: string, cwd: string): string {
-  if (path === '-') return path;
+  if (path === '-' || parseVolumeUrl(path) !== undefined) return path;
   const resolved = resolve(cwd, path);
   return path.endsWith('/') && resolved !== '/' ? `${resolved}/` : resolved;
 }

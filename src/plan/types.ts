@@ -267,7 +267,7 @@ export type RunRoot =
    */
   | { type: 'builder'; builder: 'host' | { step: StepId; root: string }; work: string };
 
-export type Mount = StepMount | TmpfsMount | CacheMount | SecretMount | SshMount;
+export type Mount = StepMount | TmpfsMount | CacheMount | VolumeMount | SecretMount | SshMount;
 
 /** A folder or file of another step's snapshot: read-only, or with writes that are thrown away. */
 export interface StepMount {
@@ -300,6 +300,14 @@ export interface CacheMount {
   /** Of its folder, when it starts empty. */
   owner: { uid: number; gid: number };
   mode: number;
+}
+
+/** A volume of the store, by its name: in place, shared with all who use it. Made when it isn't there. */
+export interface VolumeMount {
+  type: 'volume';
+  name: string;
+  target: string;
+  readOnly: boolean;
 }
 
 /** Content that the caller of the build holds; the plan knows only its name. */

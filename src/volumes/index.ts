@@ -4,6 +4,7 @@ export { createVolume, ensureVolume, type NewVolume, removeVolumes } from './cre
 export { type Exported, exportTar, exportTo } from './export.ts';
 export { inspectVolume, listSnapshots, type VolumeFacts, volumeBytes } from './inspect.ts';
 export { checkName, parsePlace, parseVolumeUrl, shownPlace, type VolumePlace } from './names.ts';
+export { checkVolumes, type PrunedVolume, pruneCaches } from './prune.ts';
 export { findVolume, listVolumes, requireVolume, type Volume } from './rows.ts';
 export { requireSnapshot, withStill } from './still.ts';
 export {

@@ -56,6 +56,11 @@ export async function useVolume(
   return { name, host: dataDir(store, name), isNew, [Symbol.dispose]: () => use[Symbol.dispose]() };
 }
 
+export interface ForkRequest extends OpenRequest {
+  /** Nobody else uses the volume meanwhile: what is kept replaces nothing of theirs. */
+  alone?: boolean;
+}
+
 export interface Fork extends Disposable {
   host: string;
   /** Makes the fork the volume's data, at once; forks that are kept later replace it. Ends the fork. */
@@ -70,9 +75,9 @@ export async function forkVolume(
   store: Store,
   run: RunHandle,
   name: string,
-  request: OpenRequest = {},
+  request: ForkRequest = {},
 ): Promise<Fork> {
-  const { use } = await open(store, run, name, 'fork', request);
+  const { use } = await open(store, run, name, request.alone ? 'alone' : 'fork', request);
   const dir = join(run.dir, newId());
   mkdirSync(dir, { mode: 0o700 });
   try {

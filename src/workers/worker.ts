@@ -41,6 +41,8 @@ export interface StepTask {
   timeoutMs: number | undefined;
   signal: AbortSignal;
   onOutput: (stream: 'stdout' | 'stderr', text: string) => void;
+  /** Called when the step has to wait for something, with what it is in words. */
+  onWait?: (reason: string) => void;
 }
 
 export type StepOutcome =

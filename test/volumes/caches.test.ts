@@ -1,6 +1,14 @@
 /** Cache mounts in builds: volumes that are shared, locked or forked, on every kind of file system. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { beginRun } from '../../src/store/runs.ts';
@@ -139,6 +147,119 @@ describe.each(['overlay', 'btrfs'])('on %s', (kind) => {
     const mounts = ['id=twice,target=/a,sharing=locked', 'id=twice,target=/b,sharing=locked'];
     const result = run(mounts, 'touch /a/f && ls /b');
     expect(printed(result.events)).toBe('f\n');
+  });
+
+  test('a volume is the context of a build, keyed by what it holds', () => {
+    const dir = place.path('tree');
+    mkdirSync(`${dir}/sub`, { recursive: true });
+    writeFileSync(`${dir}/Dockerfile`, 'FROM base\nCOPY a /\nCOPY --from=more f /f\nRUN cat /a /f > /both\n');
+    writeFileSync(`${dir}/a`, 'a\n');
+    writeFileSync(`${dir}/sub/f`, 'f\n');
+    cambiumOk(['volume', 'create', 'src', '--from', dir], options);
+    const args = ['volume://src', '--build-context', 'more=volume://src/sub', '-t', 'from-volume'];
+    expect(buildOk(args, options).ran).toHaveLength(3);
+    expect(buildOk(args, options).ran).toEqual([]);
+    writeFileSync(data('src', 'sub/f'), 'g\n');
+    expect(buildOk(args, options).ran).toHaveLength(2);
+    for (const wrong of [
+      'volume://none',
+      'volume://src/none',
+      'volume://src/a',
+      'volume://..',
+      'volume://src@x',
+    ]) {
+      const result = build([wrong], options);
+      expect([wrong, result.code, result.stdout]).toEqual([wrong, 2, expect.stringContaining('volume')]);
+    }
+    expect(cambiumOk(['plan', ...args.slice(0, 3)], options).stdout).toContain('hit');
+    expect(readdirSync(place.path('store/run'))).toEqual([]);
+  });
+
+  test('outputs go into volumes, whole, and no link leads them out', () => {
+    const to = (...dests: string[]) =>
+      build(
+        [
+          'volume://src',
+          '--build-context',
+          'more=volume://src/sub',
+          ...dests.flatMap((dest) => ['-o', dest]),
+        ],
+        options,
+      );
+    const first = to('type=local,dest=volume://out/deep/tree', 'type=tar,dest=volume://out/image.tar');
+    expect([first.code, first.stderr]).toEqual([0, '']);
+    expect(readFileSync(data('out', 'deep/tree/both'), 'utf8')).toBe('a\ng\n');
+    writeFileSync(data('out', 'deep/tree/mine'), 'stays');
+    symlinkSync(place.dir, data('out', 'away'));
+    expect(to('type=local,dest=volume://out/deep/tree', 'type=oci,dest=volume://out/layout/').code).toBe(0);
+    expect(readdirSync(data('out'))).toEqual(['away', 'deep', 'image.tar', 'layout']);
+    expect(readdirSync(data('out', 'deep/tree'))).toEqual(expect.arrayContaining(['both', 'mine', 'bin']));
+    const before = listTree(data('out'));
+    for (const dest of ['volume://out/away/x', 'volume://out/image.tar/x', 'volume://out/image.tar'])
+      expect([dest, to(`type=local,dest=${dest}`).code]).toEqual([dest, 2]);
+    expect(to('type=tar,dest=volume://out/deep').code).toBe(2);
+    expect(to('type=tar,dest=volume://out@x/deep').code).toBe(2);
+    expect(listTree(data('out'))).toEqual(before);
+    expect(existsSync(place.path('x'))).toBe(false);
+    expect(to('type=local,dest=volume://whole').code).toBe(0);
+    expect(readdirSync(data('whole'))).toContain('both');
+  });
+
+  test('stages of specs mount volumes, whose content is in no key', () => {
+    const tree = place.path('spec');
+    mkdirSync(`${tree}/stages/two`, { recursive: true });
+    writeFileSync(`${tree}/stages/two/inside.sh`, '#!/bin/sh\ncat /in/note > /seen; touch /out/two\n', {
+      mode: 0o755,
+    });
+    writeFileSync(`${tree}/stages/two/volumes`, '# name and place\nnotes /in ro\nresults /out\n');
+    writeFileSync(`${tree}/image.spec`, 'base base\nstage two\n');
+    const program = (volumes: string) =>
+      `import { command, image } from 'cambium';
+      export default image({ base: 'base', stages: [command('touch /out/one', { volumes: ${volumes} })] });`;
+    writeFileSync(`${tree}/cambium.ts`, program("{ results: '/out' }"));
+    cambiumOk(['volume', 'create', 'notes'], options);
+    writeFileSync(data('notes', 'note'), 'first');
+    buildOk([tree], options);
+    buildOk([`${tree}/image.spec`, '-t', 'noted'], options);
+    expect(readdirSync(data('results'))).toEqual(['one', 'two']);
+    writeFileSync(data('notes', 'note'), 'second');
+    expect(buildOk([`${tree}/image.spec`], options).ran).toEqual([]);
+    const list = cambiumOk(['volume', 'ls', '--format', '{{.Name}} {{.Kind}}'], options).stdout;
+    expect(list).toContain('results user\n');
+    for (const [volumes, message] of [
+      ["{ 'a/b': '/out' }", "can't be the name of a volume"],
+      ["{ results: 'out' }", 'takes an absolute path'],
+      ["{ results: '/' }", 'takes an absolute path'],
+    ] as const) {
+      writeFileSync(`${tree}/cambium.ts`, program(volumes));
+      expect(build([tree], options)).toMatchObject({ code: 2, stdout: expect.stringContaining(message) });
+    }
+    writeFileSync(`${tree}/stages/two/volumes`, 'notes\n');
+    expect(build([`${tree}/image.spec`], options).stdout).toMatch(
+      /names no volume and its place.*Write NAME \/PATH/,
+    );
+  });
+
+  test('only `prune --volumes` takes caches, and none that is in use or a person made', async () => {
+    const held = start(
+      ['id=held,target=/c', 'id=sync3,target=/sync'],
+      'touch /sync/running; until test -e /sync/go; do sleep 0.05; done',
+    );
+    await until(() => existsSync(data('cache-sync3', 'running')));
+    const names = () => cambiumOk(['volume', 'ls', '-q'], options).stdout.trim().split('\n');
+    const all = names();
+    cambiumOk(['cache', 'prune', '--all'], options);
+    cambiumOk(['cache', 'prune', '--volumes', '--older-than', '1h'], options);
+    const told = cambiumOk(['cache', 'prune', '--volumes', '--dry-run'], options).stdout;
+    expect(told).toContain('would remove the volume cache-plain (');
+    expect(names()).toEqual(all);
+    expect(cambiumOk(['cache', 'du'], options).stdout).toMatch(/^cache volumes +\d+ /m);
+    cambiumOk(['cache', 'prune', '--volumes'], options);
+    const left = ['cache-held', 'cache-sync3', ...all.filter((name) => !name.startsWith('cache-'))];
+    expect(names()).toEqual(left.sort());
+    writeFileSync(data('cache-sync3', 'go'), '');
+    expect((await held.ended).code).toBe(0);
+    cambiumOk(['image', 'import', place.path('base'), 'base'], options);
   });
 
   test('a killed build leaves its cache as it was, and nothing else', async () => {

@@ -123,3 +123,19 @@ test('a lost database loses no volume', () => {
   expect(volumeOk('ls', '-q').split('\n')).toContain('kept');
   return inStore(async (store) => expect(listVolumes(store).map(({ name }) => name)).toContain('kept'));
 });
+
+test('doctor --repair takes folders in, forgets rows without files, and removes no data', () => {
+  mkdirSync(place.path('store/volumes/stray/fs'), { recursive: true });
+  writeFileSync(place.path('store/volumes/stray/fs/precious'), 'data');
+  mkdirSync(place.path('store/volumes/empty'));
+  volumeOk('create', 'gone');
+  rmSync(place.path('store/volumes/gone'), { recursive: true });
+  const { stdout } = cambiumOk(['doctor', '--repair'], options);
+  expect(stdout).toContain('volume folder stray, which no row names: now the volume stray');
+  expect(stdout).toContain('the row of volume gone, whose files are gone');
+  expect(stdout).toContain('the empty folder empty of no volume');
+  expect(volumeOk('ls', '-q').split('\n')).toContain('stray');
+  expect(readdirSync(place.path('store/volumes'))).not.toContain('empty');
+  expect(existsSync(place.path('store/volumes/stray/fs/precious'))).toBe(true);
+  expect(cambiumOk(['doctor', '--repair'], options).stdout).toContain('The store is sound.');
+});

@@ -14,6 +14,7 @@ import { jsonRenderer, type Renderer, resolveMode, silentRenderer } from '../pro
 import { openProjectOf } from '../project.ts';
 import { formatFailure, formatSummary } from '../report.ts';
 import { listenForInterrupts } from '../signals.ts';
+import { holdVolumes } from '../volume-places.ts';
 
 export function define(): Command {
   const command = new Command('build')
@@ -29,11 +30,14 @@ export function define(): Command {
     ['cambium build hello.spec --set release=12 --target base', 'with a setting, up to one stage'],
     ['cambium build -o type=docker,dest=hello.tar', 'write a tar for docker load'],
     ['cambium build -o type=oci,dest=out/', 'write a folder in OCI layout'],
+    ['cambium build volume://src -o type=local,dest=volume://out/bin', 'from one volume to another'],
     ['cambium build --cpus 2 --memory 1g', 'give each run two cores and 1 GiB'],
   ]);
 }
 
-async function build(flags: BuildFlags): Promise<void> {
+async function build(given: BuildFlags): Promise<void> {
+  using held = await holdVolumes(given);
+  const { flags } = held;
   using project = await openProjectOf(flags, process.cwd());
   const { path, dockerfile } = project;
   checkResultFile('--iidfile', flags.iidFile);

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Store } from '../../store/store.ts';
+import type { PrunedVolume } from '../../volumes/index.ts';
 import { storeOption } from '../build-flags.ts';
 import { addExamples } from '../help.ts';
 import { print } from '../io.ts';
@@ -19,6 +20,7 @@ interface PruneFlags extends ListFlags {
   olderThan?: string;
   keepSize?: string;
   dryRun: boolean;
+  volumes: boolean;
 }
 
 export function define(): Command {
@@ -54,11 +56,17 @@ function definePrune(): Command {
     .option('-a, --all', 'all but what tags and running builds need', false)
     .option('--older-than <duration>', 'only what was not used for so long: 24h, 7d')
     .option('--keep-size <size>', 'remove the longest unused until it is no more than this: 10g')
+    .option(
+      '--volumes',
+      'caches of cache mounts too, unless they are in use; those of people never go',
+      false,
+    )
     .option('--dry-run', 'only tell what would go', false);
   withListFlags(prune).action((flags: PruneFlags) => inStore(flags, pruneStore));
   return addExamples(prune, [
     ['cambium cache prune --dry-run', 'see what would go'],
     ['cambium cache prune --older-than 7d', 'what was not used for a week'],
+    ['cambium cache prune --volumes --older-than 7d', 'caches of cache mounts too'],
     ['cambium cache prune --keep-size 20g', 'down to 20 GiB, the longest unused first'],
   ]);
 }
@@ -126,7 +134,10 @@ async function pruneStore(store: Store, flags: PruneFlags): Promise<void> {
   };
   const { prune } = await import('../../workers/local/cache/prune.ts');
   if (!dryRun) await removeLeftovers(store);
-  const result = prune(store, { ...policy, all, dryRun });
+  const result = {
+    ...prune(store, { ...policy, all, dryRun }),
+    volumes: await pruneVolumes(store, flags, policy),
+  };
   if (flags.json) {
     print(`${JSON.stringify(result, undefined, 2)}\n`);
     return;
@@ -136,10 +147,29 @@ async function pruneStore(store: Store, flags: PruneFlags): Promise<void> {
       `${dryRun ? 'would remove' : 'removed'} ${stage}: ${titleBeside(stage, title)} (${formatBytes(bytes)})\n`,
     );
   }
+  for (const volume of result.volumes) {
+    print(
+      `${dryRun ? 'would remove' : 'removed'} the volume ${volume.name} (${formatBytes(volume.bytes)})\n`,
+    );
+  }
+  const bytes = result.volumes.reduce((sum, volume) => sum + volume.bytes, result.bytes);
   const parts = [
     plural(result.snapshots.length, 'snapshot'),
     plural(result.blobs, 'blob'),
     plural(result.failedSteps, 'failed step'),
+    ...(flags.volumes ? [plural(result.volumes.length, 'cache volume')] : []),
   ];
-  print(`${dryRun ? 'would free' : 'freed'} ${formatBytes(result.bytes)}: ${parts.join(', ')}\n`);
+  print(`${dryRun ? 'would free' : 'freed'} ${formatBytes(bytes)}: ${parts.join(', ')}\n`);
+}
+
+async function pruneVolumes(
+  store: Store,
+  { volumes, dryRun }: PruneFlags,
+  { notUsedSinceMs }: { notUsedSinceMs?: number },
+): Promise<PrunedVolume[]> {
+  if (!volumes) return [];
+  const { pruneCaches } = await import('../../volumes/index.ts');
+  const { beginRun } = await import('../../store/runs.ts');
+  using run = beginRun(store);
+  return pruneCaches(store, run, { notUsedSinceMs, dryRun });
 }

@@ -6,6 +6,7 @@ import { colorsFor, print, standardOutput } from '../io.ts';
 import { withStore } from '../open-store.ts';
 import { openProjectOf } from '../project.ts';
 import { formatTable, titleBeside } from '../text.ts';
+import { holdVolumes } from '../volume-places.ts';
 
 export function define(): Command {
   const command = new Command('plan')
@@ -20,7 +21,8 @@ export function define(): Command {
 }
 
 async function showPlan(where: string | undefined, raw: RawFlags & { json: boolean }): Promise<void> {
-  const flags = readPlanFlags(where, raw, process.cwd());
+  using held = await holdVolumes(readPlanFlags(where, raw, process.cwd()));
+  const { flags } = held;
   using project = await openProjectOf(flags, process.cwd());
   const { path, dockerfile } = project;
   await withStore(flags.storeDir, async (store) => {

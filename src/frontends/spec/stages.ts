@@ -6,6 +6,7 @@ import { declaredInputs, namedInputs } from '../stages/inputs.ts';
 import { quotePersisted } from '../stages/persisted.ts';
 import type { Evaluation } from '../stages/result.ts';
 import type { FolderStage } from '../stages/steps.ts';
+import { declaredVolumes } from '../stages/volumes.ts';
 
 export interface CallsRequest {
   tree: string;
@@ -52,6 +53,7 @@ export function calledStages(
       ),
       settings: persistedBy(folder, files),
       env: exported,
+      volumes: declaredVolumes(folder.path, complaints),
       fromConfigure: evaluation.changed.has(name),
     });
   }

@@ -1,7 +1,17 @@
 /** Stages → steps: for each stage one step that gathers what it sees, and one that runs it on the stage before. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Copy, Mount, PlanLocation, RunOp, RunRoot, Source, Step, StepId } from '../../plan/index.ts';
+import type {
+  Copy,
+  Mount,
+  PlanLocation,
+  RunOp,
+  RunRoot,
+  Source,
+  Step,
+  StepId,
+  VolumeMount,
+} from '../../plan/index.ts';
 import { configureStep, stageEnvironment } from './configure.ts';
 import type { StageFolder } from './folder.ts';
 import { copyOfInput } from './inputs.ts';
@@ -23,6 +33,7 @@ export interface FolderStage extends StageFacts {
   /** Its assets/settings.bash, when it has one. */
   settings: string | undefined;
   env: Readonly<Record<string, string>>;
+  volumes: readonly VolumeMount[];
   /** Its folder is taken from the configure step, because config.sh made files in it. */
   fromConfigure: boolean;
 }
@@ -35,6 +46,7 @@ export interface CommandStage extends StageFacts {
   cwd: string;
   user: string;
   network: RunOp['network'];
+  volumes: readonly VolumeMount[];
 }
 
 export interface CopyStage extends StageFacts {
@@ -141,7 +153,7 @@ function stepsOf(stage: StageStep, place: Place): Step[] {
         runStep(stage, place, commandTitle(stage.argv), {
           ...commandOp(stage),
           root: inImage(place),
-          mounts: [],
+          mounts: stage.volumes,
         }),
       ];
     case 'copy': {
@@ -168,7 +180,7 @@ function folderSteps(stage: FolderStage, place: Place): Step[] {
     op: { type: 'copy', copies: stageInputs(stage, place), times: 'fixed' },
     location: stage.location,
   };
-  const mounts: Mount[] = [{ type: 'step', step: inputs, path: '/', target: '/build' }];
+  const mounts: Mount[] = [{ type: 'step', step: inputs, path: '/', target: '/build' }, ...stage.volumes];
   const here = `/build/stages/${stage.name}`;
   const facts = { user: '', mounts, network: 'host' } as const;
   const title = `${stage.name} (${folder.script})`;

@@ -42,6 +42,8 @@ export interface StageOptions {
   env?: Readonly<Record<string, string | number | boolean>>;
   /** Paths below the folder of cambium.ts that it sees as /build/PATH. */
   inputs?: readonly string[];
+  /** Volumes that its script sees, by name: `{ src: '/src', tools: '/opt/tools:ro' }`. What they hold is in no key. */
+  volumes?: Readonly<Record<string, string>>;
 }
 
 export interface CommandOptions {
@@ -54,6 +56,8 @@ export interface CommandOptions {
   user?: string;
   /** Default `host`. */
   network?: 'host' | 'none' | 'nat';
+  /** Volumes that it sees, by name: `{ src: '/src' }`. What they hold is in no key. */
+  volumes?: Readonly<Record<string, string>>;
 }
 
 export interface CopyOptions {

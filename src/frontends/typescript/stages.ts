@@ -12,6 +12,7 @@ import { checkInput } from '../stages/inputs.ts';
 import { appendSettings, shellQuote } from '../stages/persisted.ts';
 import { type Evaluation, readEvaluation } from '../stages/result.ts';
 import type { StageStep } from '../stages/steps.ts';
+import { declaredVolumes, volumesOf } from '../stages/volumes.ts';
 import type { ImageEntry, StageEntry } from './authoring.ts';
 
 export interface ProgramRequest {
@@ -129,7 +130,18 @@ function stageOf(entry: StageEntry, known: Known, complaints: Complaint[]): Stag
     case 'command': {
       const { name = 'command', env, cwd = '/', user = '', network = 'host' } = entry.options;
       const argv = typeof entry.run === 'string' ? ['/bin/sh', '-ec', entry.run] : entry.run;
-      return { type: 'command', name, location: entry.location, argv, env: texts(env), cwd, user, network };
+      const volumes = volumesOf(entry.options.volumes, entry.location, complaints);
+      return {
+        type: 'command',
+        name,
+        location: entry.location,
+        argv,
+        env: texts(env),
+        cwd,
+        user,
+        network,
+        volumes,
+      };
     }
     case 'copy':
       return copyStage(entry, known.tree, complaints);
@@ -162,6 +174,10 @@ function folderStage(
     inputs: inputsOf(tree, folder, extra, complaints),
     settings,
     env: texts(options.env),
+    volumes: [
+      ...declaredVolumes(folder.path, complaints),
+      ...volumesOf(options.volumes, location, complaints),
+    ],
     fromConfigure: evaluation?.changed.has(name) === true,
   };
 }

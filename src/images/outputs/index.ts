@@ -12,6 +12,7 @@ import { normaliseTag } from '../references.ts';
 import type { Compression } from '../registry/compressions.ts';
 import { platformText } from '../sources/platform.ts';
 import { streamArchive, writeArchive } from './archive.ts';
+import { intoVolume } from './into-volume.ts';
 import { writeLayout } from './layout.ts';
 import { loadIntoDocker } from './load.ts';
 import { archiveParts, type Part } from './parts.ts';
@@ -23,8 +24,8 @@ export interface OutputRequest {
   /** `oci`, `docker`, `registry`, `tar` or `local`. */
   type: string;
   /**
-   * Absolute host path; `-` is standard output. `registry` has none, and `docker` may leave it out: then the Docker daemon
-   * gets the image.
+   * Absolute host path, or `volume://NAME/PATH`; `-` is standard output. `registry` has none, and `docker` may leave it out:
+   * then the Docker daemon gets the image.
    */
   dest?: string;
   /** For `oci`: one tar file, or a folder; without it, a dest that ends in `/` is a folder. */
@@ -65,7 +66,19 @@ export async function writeOutput(
   options.onEvent({ type: 'output-started', at: start, output });
   const onProgress = (message: string) =>
     options.onEvent({ type: 'output-progress', at: Date.now(), output, message });
-  const result = await write({ ...context, ...abortOf(options) }, image, request, { ...options, onProgress });
+  const stoppable = { ...context, ...abortOf(options) };
+  const result = await intoVolume(
+    stoppable,
+    request.dest,
+    (dest) =>
+      write(
+        stoppable,
+        image,
+        { ...request, ...(dest !== undefined && { dest }) },
+        { ...options, onProgress },
+      ),
+    (users) => onProgress(`waiting: the volume is in use by ${users}`),
+  );
   const at = Date.now();
   const dest =
     request.dest ?? (request.type === 'registry' ? (request.names ?? []).join(', ') : 'the Docker daemon');

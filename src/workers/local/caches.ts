@@ -1,6 +1,6 @@
 /**
- * Cache mounts: their data are volumes of kind `cache`, opened for as long as a step runs as its `sharing` says. A step's
- * caches are opened in one order for all steps, so that two never wait for each other.
+ * Cache mounts: their data are volumes of kind `cache`, opened for as long as a step runs as its `sharing` says; and the
+ * volumes that a stage names. A step's are opened in one order for all steps, so that two never wait for each other.
  */
 import { chmodSync, chownSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { canonicalJson, hexOf, sha256 } from '../../kit/digest.ts';
 import { UserError, wrongUse } from '../../kit/errors.ts';
 import { removeTree } from '../../kit/tar/safe-root.ts';
 import { lstat, lstatIfAny, readEntry } from '../../kit/walk.ts';
-import type { CacheMount, Mount, SnapshotId } from '../../plan/index.ts';
+import type { CacheMount, Mount, SnapshotId, VolumeMount } from '../../plan/index.ts';
 import type { Store } from '../../store/store.ts';
 import { forkVolume, type OpenRequest, useVolume } from '../../volumes/index.ts';
 import type { StepTask } from '../worker.ts';
@@ -18,13 +18,15 @@ import { inTree } from './in-tree.ts';
 import type { RunPlace } from './run-place.ts';
 
 export interface OpenCaches extends Disposable {
-  /** Host folder of each cache mount. */
-  hosts: ReadonlyMap<CacheMount, string>;
+  /** Host folder of each mount of a cache or volume. */
+  hosts: ReadonlyMap<Mount, string>;
   /** The step has succeeded: what it changed in forks becomes their caches' state. */
   keep(): Promise<void>;
 }
 
-type Task = Pick<StepTask, 'snapshotOf' | 'signal'>;
+type Task = Pick<StepTask, 'snapshotOf' | 'signal' | 'onWait'>;
+
+type Opened = CacheMount | VolumeMount;
 
 interface OpenCache extends Disposable {
   host: string;
@@ -34,7 +36,7 @@ interface OpenCache extends Disposable {
 /** Opens all caches of a step; dispose of them when it has ended. */
 export async function openCaches(place: RunPlace, mounts: readonly Mount[], task: Task): Promise<OpenCaches> {
   const groups = groupByVolume(mounts, task);
-  const hosts = new Map<CacheMount, string>();
+  const hosts = new Map<Mount, string>();
   const opened: OpenCache[] = [];
   const close = () => {
     for (const cache of opened) cache[Symbol.dispose]();
@@ -59,11 +61,14 @@ export async function openCaches(place: RunPlace, mounts: readonly Mount[], task
 }
 
 /** One volume may be mounted at several places of a step: it is opened once. Sorted by name. */
-function groupByVolume(mounts: readonly Mount[], task: Task): [string, CacheMount[]][] {
-  const groups = new Map<string, CacheMount[]>();
+function groupByVolume(mounts: readonly Mount[], task: Task): [string, Opened[]][] {
+  const groups = new Map<string, Opened[]>();
   for (const mount of mounts) {
-    if (mount.type !== 'cache') continue;
-    const name = cacheVolume(mount, mount.from && task.snapshotOf(mount.from.step));
+    if (mount.type !== 'cache' && mount.type !== 'volume') continue;
+    const name =
+      mount.type === 'volume'
+        ? mount.name
+        : cacheVolume(mount, mount.from && task.snapshotOf(mount.from.step));
     groups.set(name, [...(groups.get(name) ?? []), mount]);
   }
   return [...groups].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -95,13 +100,19 @@ const strictness: readonly CacheMount['sharing'][] = ['private', 'locked', 'fork
 async function openCache(
   place: RunPlace,
   name: string,
-  group: readonly CacheMount[],
+  group: readonly Opened[],
   task: Task,
 ): Promise<OpenCache> {
   const { store, runId, runDir } = place;
   const run = { id: runId, dir: runDir };
-  const [mount] = group as [CacheMount];
-  const sharing = strictness.find((word) => group.some((one) => one.sharing === word)) ?? 'shared';
+  const caches = group.filter((mount) => mount.type === 'cache');
+  const [mount] = caches;
+  if (mount === undefined) {
+    const mode = group.some((one) => !one.readOnly) ? 'write' : 'read';
+    const onWait = (users: string) => task.onWait?.(`the volume ${name} is in use by ${users}`);
+    return useVolume(store, run, name, { mode, create: true, signal: task.signal, onWait });
+  }
+  const sharing = strictness.find((word) => caches.some((one) => one.sharing === word)) ?? 'shared';
   const request = requestFor(place, mount, task, '');
   if (sharing === 'fork') return forkVolume(store, run, name, request);
   if (sharing === 'shared') return useVolume(store, run, name, request);
@@ -127,7 +138,8 @@ function requestFor(place: RunPlace, mount: CacheMount, task: Task, suffix: stri
     chownSync(root, owner.uid, owner.gid);
     chmodSync(root, mode);
   };
-  return { signal: task.signal, create: { kind: 'cache', origin: `cache mount ${id}`, fill } };
+  const onWait = (users: string) => task.onWait?.(`the cache ${id} is in use by ${users}`);
+  return { signal: task.signal, onWait, create: { kind: 'cache', origin: `cache mount ${id}`, fill } };
 }
 
 /** Caches lay in volumes/caches/, named by digest, before there were volumes. */

@@ -24,7 +24,12 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
   const workspace = snapshots.fork(task.base);
   let isDone = false;
   try {
-    using caches = await openCaches(place, op.mounts, task);
+    using caches = await openCaches(place, op.mounts, task).catch((error) => {
+      // Stopped while it waited for one.
+      if (!task.signal.aborted) throw error;
+      return undefined;
+    });
+    if (!caches) return { outcome: 'cancelled' };
     const result = await runIn(place, op, workspace, { ...task, caches: caches.hosts });
     if (result.outcome === 'exit' && result.exitCode === 0) {
       const durationMs = performance.now() - startedMs;

@@ -8,6 +8,7 @@ import type { SnapshotId } from '../../plan/index.ts';
 import { transaction } from '../../store/database.ts';
 import { liveRuns } from '../../store/runs.ts';
 import { makeFolders, type Store } from '../../store/store.ts';
+import { checkVolumes } from '../../volumes/index.ts';
 import { leftCgroups, removeCgroups } from './runtimes/index.ts';
 import { driverFor } from './snapshots/registry.ts';
 import { namedFolders, sweep } from './sweep.ts';
@@ -49,6 +50,7 @@ export async function repairStore(store: Store, mend = true): Promise<Finding[]>
       note(`a run folder ${name} without a lock`, () => driver.discard(join(store.dir, 'run', name)));
     }
   }
+  for (const finding of checkVolumes(store)) note(finding.what, finding.mend);
   for (const name of keptWithoutRow(store))
     note(`kept workspace ${name}, which no row names`, () => driver.discard(join(store.dir, 'kept', name)));
   for (const finding of await checkBlobs(store)) note(finding.what, finding.mend);

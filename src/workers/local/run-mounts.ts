@@ -60,7 +60,8 @@ async function openMount(opening: Opening, mount: Mount, index: number): Promise
       return mount;
     case 'step':
       return openStep(opening, mount, index);
-    case 'cache': {
+    case 'cache':
+    case 'volume': {
       const source = opening.task.caches.get(mount) as string;
       return { type: 'bind', source, target: mount.target, readonly: mount.readOnly };
     }

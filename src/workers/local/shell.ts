@@ -109,7 +109,7 @@ function openKept(store: Store, { snapshots, run }: LocalWorker, name: string): 
     // Its inputs may have been pruned since; secrets and agents belonged to the build.
     if (mount.type === 'step') return isThere(mount.step) ? [mount] : [];
     if (mount.type === 'cache') return mount.from && !isThere(mount.from.step) ? [] : [mount];
-    return mount.type === 'tmpfs' ? [mount] : [];
+    return mount.type === 'tmpfs' || mount.type === 'volume' ? [mount] : [];
   });
   return { op: { ...op, mounts }, workspace, close };
 }
