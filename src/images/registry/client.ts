@@ -28,9 +28,15 @@ export interface Registry {
   /** `docker.io/library/debian`, for messages and records. */
   repository: string;
   /** The answer with whatever status. Rejects with a `UserError` where there is none. */
-  send(request: RegistryRequest): Promise<Answer & { url: URL }>;
+  send(request: RegistryRequest): Promise<Sent>;
+  /** The same with a small body, read; what breaks while it is read is tried again. Refuses more than `limitBytes`. */
+  fetchSmall(request: RegistryRequest, limitBytes: number, what: string): Promise<SmallAnswer>;
   /** What a refusing answer means, as an error; reads its body. */
-  explain(answer: Answer, doing: string): Promise<UserError>;
+  explain(answer: Answer | SmallAnswer, doing: string): Promise<UserError>;
+}
+
+export interface SmallAnswer extends Omit<Answer, 'body'> {
+  bytes: Buffer;
 }
 
 const userAgent = 'cambium';
@@ -52,12 +58,15 @@ export function openRegistry(
   let base: Promise<URL> | undefined;
   const baseOf = () => (base ??= findBase(endpoint, connector, signal));
 
-  const attempt = async (request: RegistryRequest): Promise<Attempt<Answer & { url: URL }>> => {
+  const attempt = async <T>(
+    request: RegistryRequest,
+    use: (answer: Sent) => Promise<T>,
+  ): Promise<Attempt<T>> => {
     try {
       const root = await baseOf();
       const url = request.at instanceof URL ? request.at : new URL(`/v2/${path}/${request.at}`, root);
       const answer = await follow({ connector, endpoint, authoriser, signal, root }, request, url);
-      if (!isPassing(answer.status)) return { done: answer };
+      if (!isPassing(answer.status)) return { done: await use(answer) };
       const failed = await explain(endpoint, authoriser, answer, 'answer');
       return { failed, waitMs: retryAfterMs(answer.headers) };
     } catch (error) {
@@ -70,14 +79,27 @@ export function openRegistry(
     endpoint,
     repository: `${domain}/${path}`,
     async send(request) {
-      if (request.once !== true) return withRetries(() => attempt(request), signal);
-      const outcome = await attempt(request);
+      const asItIs = async (answer: Sent) => answer;
+      if (request.once !== true) return withRetries(() => attempt(request, asItIs), signal);
+      const outcome = await attempt(request, asItIs);
       if ('done' in outcome) return outcome.done;
       throw outcome.failed;
     },
+    fetchSmall: (request, limitBytes, what) =>
+      withRetries(
+        () =>
+          attempt(request, async ({ status, headers, body }) => ({
+            status,
+            headers,
+            bytes: await readSmall(body, limitBytes, what),
+          })),
+        signal,
+      ),
     explain: (answer, doing) => explain(endpoint, authoriser, answer, doing),
   };
 }
+
+type Sent = Answer & { url: URL };
 
 /** Which scheme is spoken there, where that isn't certain: a wrong one shows in the first answer. */
 export async function findBase(
@@ -119,7 +141,7 @@ interface Way {
 }
 
 /** Sends it, answers one challenge, and follows where the answer leads. */
-async function follow(way: Way, request: RegistryRequest, start: URL): Promise<Answer & { url: URL }> {
+async function follow(way: Way, request: RegistryRequest, start: URL): Promise<Sent> {
   const { connector, endpoint, authoriser, signal, root } = way;
   let url = start;
   let hasMet = false;
@@ -168,13 +190,15 @@ export function nextPlace(from: URL, location: string, { host }: Endpoint): URL 
 async function explain(
   { domain, path, host }: Endpoint,
   authoriser: Authoriser,
-  answer: Answer,
+  answer: Answer | SmallAnswer,
   doing: string,
 ): Promise<UserError> {
   const { status } = answer;
-  const said = wordsOf(
-    await readSmall(answer.body, maxWordsBytes, 'the answer').catch(() => Buffer.alloc(0)),
-  );
+  const bytes =
+    'bytes' in answer
+      ? answer.bytes
+      : await readSmall(answer.body, maxWordsBytes, 'the answer').catch(() => Buffer.alloc(0));
+  const said = wordsOf(bytes);
   if (status === 401 || status === 403) {
     return (await authoriser.hasLogin())
       ? outside(

@@ -4,7 +4,6 @@ import { outside, type UserError } from '../../kit/errors.ts';
 import type { Platform } from '../../plan/index.ts';
 import { mediaTypes } from '../manifest.ts';
 import { platformText } from '../sources/platform.ts';
-import { readSmall } from './body.ts';
 import type { Registry } from './client.ts';
 import type { RawManifest } from './records.ts';
 
@@ -40,19 +39,17 @@ export const pullScope = ({ endpoint }: Registry) => `repository:${endpoint.path
 
 /** What a tag or digest names; undefined where there is nothing. */
 export async function fetchManifest(registry: Registry, name: string): Promise<RawManifest | undefined> {
-  const answer = await registry.send({
+  const what = `The manifest \`${name}\` of ${registry.repository}`;
+  const request = {
     method: 'GET',
     at: `manifests/${name}`,
     headers: { accept: accepted },
     scope: pullScope(registry),
-  });
-  if (answer.status === 404) {
-    answer.body.resume();
-    return undefined;
-  }
+  } as const;
+  const answer = await registry.fetchSmall(request, maxManifestBytes, what);
+  if (answer.status === 404) return undefined;
   if (answer.status !== 200) throw await registry.explain(answer, `give the manifest \`${name}\``);
-  const what = `The manifest \`${name}\` of ${registry.repository}`;
-  const bytes = await readSmall(answer.body, maxManifestBytes, what);
+  const { bytes } = answer;
   const digest = sha256(bytes);
   const expected = parseDigest(name) ?? answer.headers['docker-content-digest'];
   if (expected !== undefined && parseDigest(String(expected)) !== undefined && expected !== digest)
@@ -194,9 +191,10 @@ export function readManifest({ bytes, digest }: RawManifest, place: string): Man
 export async function fetchConfig(registry: Registry, { digest, size }: Descriptor): Promise<Buffer> {
   const what = `The configuration ${digest} of ${registry.repository}`;
   if (size > maxConfigBytes) throw broken(what, `it is said to have ${size} bytes`);
-  const answer = await registry.send({ method: 'GET', at: `blobs/${digest}`, scope: pullScope(registry) });
+  const request = { method: 'GET', at: `blobs/${digest}`, scope: pullScope(registry) } as const;
+  const answer = await registry.fetchSmall(request, maxConfigBytes, what);
   if (answer.status !== 200) throw await registry.explain(answer, `give the configuration ${digest}`);
-  const bytes = await readSmall(answer.body, maxConfigBytes, what);
+  const { bytes } = answer;
   if (sha256(bytes) !== digest)
     throw outside('wrong-digest', `${what} is not what its digest says.`, {
       hint: 'It was damaged on its way, or there: try again.',

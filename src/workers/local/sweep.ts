@@ -39,5 +39,9 @@ export function namedFolders(store: Store): Set<string> {
 }
 
 function foldersIn(dir: string): string[] {
-  return lstatSync(dir, { throwIfNoEntry: false }) ? readdirSync(dir) : [];
+  if (lstatSync(dir, { throwIfNoEntry: false }) === undefined) return [];
+  // Half-written files lie beside them, and go with the run.
+  return readdirSync(dir, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? entry.name : [],
+  );
 }
