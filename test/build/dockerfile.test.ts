@@ -210,3 +210,34 @@ test('a heredoc that fails shows the line within it', () => {
   expect(last.stderr).toContain('The command exited with 1 in line 3 of its script.');
   expect(last.stderr).toMatch(/--> Dockerfile:5\n {2}\|\n5 \| test -e \/nothing\n/);
 });
+
+test('the history and the author of a base stay, whether it lies in the store or in a layout', () => {
+  dockerfile('FROM scratch', 'MAINTAINER Some One', 'COPY a.txt /', 'ENV A=1', 'COPY b.txt /', 'CMD ["x"]');
+  buildOk(['.', '-t', 'told', '-o', 'type=oci,dest=../told/'], at);
+  dockerfile('FROM told', 'LABEL b=2');
+  const history = (...args: string[]) => {
+    buildOk(['.', '-t', 'above', '-o', 'type=oci,dest=../above/', ...args], at);
+    const { stdout } = cambiumOk(['image', 'history', 'above', '--json'], at);
+    const lines = JSON.parse(stdout) as { createdBy: string; digest?: string }[];
+    return lines.map(({ createdBy, digest }) => `${digest === undefined ? '- ' : ''}${createdBy}`).reverse();
+  };
+  const wanted = [
+    '- MAINTAINER Some One',
+    'COPY a.txt / # buildkit',
+    '- ENV A=1',
+    'COPY b.txt / # buildkit',
+    '- CMD ["x"]',
+    '- LABEL b=2',
+  ];
+  expect(history()).toEqual(wanted);
+  expect(history('--build-context', 'told=oci-layout://../told')).toEqual(wanted);
+  const blob = (digest: string) =>
+    JSON.parse(readFileSync(place.path('above/blobs/sha256', digest.slice(7)), 'utf8')) as {
+      config: { digest: string };
+      author?: string;
+    };
+  const index = JSON.parse(readFileSync(place.path('above/index.json'), 'utf8')) as {
+    manifests: { digest: string }[];
+  };
+  expect(blob(blob(index.manifests[0]?.digest ?? '').config.digest).author).toBe('Some One');
+});

@@ -148,7 +148,10 @@ test.runIf(emulator)(
     dockerfile('FROM base', 'RUN ["/bin/run"]');
     buildOk(['.', '--platform', 'linux/arm64', '-o', '../emulated'], at);
     expect(readdirSync(place.path('emulated')).toSorted()).toEqual(['bin', 'common', 'made', 'made-next']);
-    expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(place.dir);
+    dockerfile('FROM base');
+  buildOk(['.', '--platform', 'linux/arm64', '-t', 'armed'], at);
+  cambiumOk(['shell', 'armed', '/bin/next'], at);
+  expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(place.dir);
   },
 );
 

@@ -76,8 +76,8 @@ async function findPlace(store: Store, worker: LocalWorker, target: string | und
   const { findImage } = await import('../../images/records.ts');
   const image = findImage(store.db, target);
   if (image) {
-    const { snapshot, root, config } = image;
-    return { type: 'snapshot', snapshot, root, config };
+    const { snapshot, root, config, platform } = image;
+    return { type: 'snapshot', snapshot, root, config, platform };
   }
 
   for (const build of listBuilds(store)) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { variablesOf } from '../../images/variables.ts';
 import { wrongUse } from '../../kit/errors.ts';
 import { lstatIfAny } from '../../kit/walk.ts';
-import type { ImageConfig, Mount, RunOp, SnapshotId, StepId } from '../../plan/index.ts';
+import type { ImageConfig, Mount, Platform, RunOp, SnapshotId, StepId } from '../../plan/index.ts';
 import { findSnapshot } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
 import { openCaches } from './caches.ts';
@@ -15,8 +15,8 @@ import type { RunResult } from './runtimes/index.ts';
 import type { Workspace } from './snapshots/driver.ts';
 
 export type ShellPlace =
-  /** With the variables, user and folder of an image's configuration, where it is an image. */
-  | { type: 'snapshot'; snapshot: SnapshotId; root: string; config?: ImageConfig }
+  /** With the platform, and the variables, user and folder of the configuration, where it is an image. */
+  | { type: 'snapshot'; snapshot: SnapshotId; root: string; config?: ImageConfig; platform?: Platform }
   /** Folder below kept/. */
   | { type: 'kept'; name: string };
 
@@ -80,6 +80,7 @@ function openSnapshot({ snapshots }: LocalWorker, place: ShellPlace & { type: 's
     mounts: [],
     network: 'host',
     security: 'default',
+    ...(place.platform && { platform: place.platform }),
   };
   return { op, workspace, close: () => snapshots.discard(workspace) };
 }
