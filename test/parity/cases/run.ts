@@ -179,7 +179,8 @@ export const runCases: readonly Case[] = [
   },
   {
     name: 'what is in /dev, /proc and /sys does not stay',
-    dockerfile: ['FROM base', 'RUN touch /dev/shm/x && ls /dev | sort > /f'],
+    // core: crun makes that link to /proc/kcore, which nobody can read; runc doesn't.
+    dockerfile: ['FROM base', 'RUN touch /dev/shm/x && ls /dev | sed /^core$/d | sort > /f'],
   },
   { name: 'no input', dockerfile: ['FROM base', 'RUN cat > /f'] },
   {
