@@ -149,9 +149,9 @@ test.runIf(emulator)(
     buildOk(['.', '--platform', 'linux/arm64', '-o', '../emulated'], at);
     expect(readdirSync(place.path('emulated')).toSorted()).toEqual(['bin', 'common', 'made', 'made-next']);
     dockerfile('FROM base');
-  buildOk(['.', '--platform', 'linux/arm64', '-t', 'armed'], at);
-  cambiumOk(['shell', 'armed', '/bin/next'], at);
-  expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(place.dir);
+    buildOk(['.', '--platform', 'linux/arm64', '-t', 'armed'], at);
+    cambiumOk(['shell', 'armed', '/bin/next'], at);
+    expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(place.dir);
   },
 );
 
