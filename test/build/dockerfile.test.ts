@@ -212,7 +212,14 @@ test('a heredoc that fails shows the line within it', () => {
 });
 
 test('the history and the author of a base stay, whether it lies in the store or in a layout', () => {
-  dockerfile('FROM scratch', 'MAINTAINER Some One', 'COPY a.txt /', 'ENV A=1', 'COPY b.txt /', 'CMD ["x"]');
+  dockerfile(
+    'FROM scratch',
+    'MAINTAINER Some One',
+    'COPY a.txt /',
+    'ENV A=1',
+    'COPY a.txt /b.txt',
+    'CMD ["x"]',
+  );
   buildOk(['.', '-t', 'told', '-o', 'type=oci,dest=../told/'], at);
   dockerfile('FROM told', 'LABEL b=2');
   const history = (...args: string[]) => {
@@ -225,7 +232,7 @@ test('the history and the author of a base stay, whether it lies in the store or
     '- MAINTAINER Some One',
     'COPY a.txt / # buildkit',
     '- ENV A=1',
-    'COPY b.txt / # buildkit',
+    'COPY a.txt /b.txt # buildkit',
     '- CMD ["x"]',
     '- LABEL b=2',
   ];
