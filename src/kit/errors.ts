@@ -61,9 +61,14 @@ export function outside(code: string, message: string, rest: Partial<UserErrorFa
   return new UserError({ ...rest, code, message, exitCode: ExitCode.outside });
 }
 
+/** A quota is used up (errno.h of Linux). */
+const EDQUOT = 122;
+
 /** The `code` of a system error such as `ENOENT`, or undefined. */
 export function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) return undefined;
+  // Node has no name for it.
+  return error.code === 'UNKNOWN' && 'errno' in error && error.errno === -EDQUOT ? 'EDQUOT' : error.code;
 }
 
 /** What SQLite's words for a full disk and for a database without the right to write mean, as system errors. */

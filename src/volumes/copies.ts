@@ -7,6 +7,7 @@ import { lstatIfAny } from '../kit/walk.ts';
 import { newId, type RunHandle } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import { createVolume } from './create.ts';
+import { limitLike } from './limits.ts';
 import { checkName, shownPlace, snapshotDir, type VolumePlace } from './names.ts';
 import { requireVolume } from './rows.ts';
 import { type ReadOptions, requireSnapshot, withSnapshots, withStill } from './still.ts';
@@ -19,9 +20,10 @@ export async function cloneVolume(
   run: RunHandle,
   from: Omit<VolumePlace, 'path'>,
   name: string,
-  options: ReadOptions = {},
+  { limitBytes, ...options }: ReadOptions & { limitBytes?: number } = {},
 ): Promise<void> {
   const place = { ...from, path: '/' };
+  const limit = limitBytes === undefined ? {} : { limitBytes };
   const origin = `volume ${shownPlace(place)}`;
   requireVolume(store, from.name);
   await withStill(
@@ -29,7 +31,12 @@ export async function cloneVolume(
     run,
     place,
     (host) =>
-      createVolume(store, run, { name, origin, make: (root) => forkTree(host, root, options.signal) }),
+      createVolume(store, run, {
+        name,
+        origin,
+        ...limit,
+        make: (root) => forkTree(host, root, options.signal),
+      }),
     options,
   );
 }
@@ -92,6 +99,7 @@ export async function replaceData(
   await withHalf(run, async (half) => {
     const root = join(half, 'fs');
     await make(root, volume.host);
+    limitLike(store, name, root);
     exchange(root, volume.host);
   });
 }

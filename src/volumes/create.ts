@@ -6,6 +6,7 @@ import { lstatIfAny } from '../kit/walk.ts';
 import { transaction } from '../store/database.ts';
 import { newId, type RunHandle } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
+import { limitTree } from './limits.ts';
 import { checkName, volumeDir } from './names.ts';
 import { deleteRow, findVolume, hasFolder, insertVolume, unknownVolume, type Volume } from './rows.ts';
 import { dropTree, makeTree } from './trees.ts';
@@ -16,6 +17,8 @@ export interface NewVolume {
   kind?: Volume['kind'];
   /** What it is made from, for people. */
   origin?: string;
+  /** The most that it may hold, where the file system can keep to it. */
+  limitBytes?: number;
   /** Makes its data's folder, in place of an empty one. */
   make?: (root: string) => Promise<void> | void;
 }
@@ -27,7 +30,7 @@ export interface NewVolume {
 export async function createVolume(
   store: Store,
   run: RunHandle,
-  { name, kind = 'user', origin = '', make = makeTree }: NewVolume,
+  { name, kind = 'user', origin = '', limitBytes, make = makeTree }: NewVolume,
   fill: (root: string) => Promise<void> | void = () => {},
 ): Promise<void> {
   checkName(name);
@@ -37,12 +40,13 @@ export async function createVolume(
   mkdirSync(half, 0o711);
   try {
     await make(root);
+    if (limitBytes !== undefined) limitTree(root, limitBytes);
     await fill(root);
     transaction(store.db, () => {
       place(half, volumeDir(store, name), name);
       // The row of one whose files are gone.
       deleteRow(store, name);
-      insertVolume(store, { name, kind, origin, limitBytes: null, createdMs: Date.now() });
+      insertVolume(store, { name, kind, origin, limitBytes: limitBytes ?? null, createdMs: Date.now() });
     });
   } finally {
     dropVolumeFolder(half);

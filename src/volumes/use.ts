@@ -10,6 +10,7 @@ import { newId, type RunHandle, withLock } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import { ensureVolume, type NewVolume } from './create.ts';
 import { foldersOf, foldLayers, isLayered, putOnTop } from './layers.ts';
+import { limitLike } from './limits.ts';
 import { checkName, dataDir, volumeDir } from './names.ts';
 import { copiesAtOnce, dropTree, forkTree } from './trees.ts';
 import { beginUse, liveUses, type Use, type UseMode, type WaitOptions } from './uses.ts';
@@ -82,7 +83,8 @@ export async function forkVolume(
   mkdirSync(dir, { mode: 0o700 });
   try {
     const data = dataDir(store, name);
-    const make = () => (copiesAtOnce(data) ? forkSubvolume(data, dir) : forkOverlay(store, name, dir, use));
+    const make = () =>
+      copiesAtOnce(data) ? forkSubvolume(store, name, dir) : forkOverlay(store, name, dir, use);
     const fork = await locked(store, name, make, request.signal);
     return {
       host: fork.host,
@@ -111,9 +113,10 @@ interface MadeFork {
   replace(): void;
 }
 
-async function forkSubvolume(data: string, dir: string): Promise<MadeFork> {
-  const host = join(dir, 'fs');
+async function forkSubvolume(store: Store, name: string, dir: string): Promise<MadeFork> {
+  const [data, host] = [dataDir(store, name), join(dir, 'fs')];
   await forkTree(data, host);
+  limitLike(store, name, host);
   return { host, release: () => {}, replace: () => exchange(host, data) };
 }
 

@@ -21,6 +21,7 @@ import { formatRows } from '../format.ts';
 import { addExamples } from '../help.ts';
 import { print } from '../io.ts';
 import { formatAge, formatBytes, formatTable } from '../text.ts';
+import { parseSize } from '../values.ts';
 import { volumeSource } from '../volume-sources.ts';
 import { definitions as contentDefinitions, inRun, inStore, type StoreFlag } from './volume-content.ts';
 
@@ -38,6 +39,7 @@ export function define(): Command {
       defineCreate(),
       [
         ['cambium volume create gocache', 'an empty volume'],
+        ['cambium volume create cache --size 2g', 'one with a limit'],
         ['cambium volume create src --from ./tree', 'with the files of a folder'],
         ['cambium volume create src --from git+https://example.com/project#main', 'a clone of a repository'],
         ['cambium volume create conf --from image:hello:latest:/etc', 'with a folder of an image'],
@@ -121,14 +123,20 @@ function defineCreate(): Command {
       '--from <source>',
       'a folder, a tar or - for one on standard input, a git URL, image:NAME, a volume',
     )
-    .action((name: string, flags: StoreFlag & { from?: string }) =>
+    .option('--size <size>', 'the most that it may hold, in a store on btrfs: 512m, 2g')
+    .action((name: string, flags: StoreFlag & { from?: string; size?: string }) =>
       inRun(flags, async (store, run, signal) => {
-        if (flags.from === undefined) await ensureVolume(store, run, { name });
-        else {
-          checkName(name);
+        checkName(name);
+        const limit = flags.size === undefined ? {} : { limitBytes: parseSize('--size', flags.size) };
+        if (flags.from === undefined) {
+          // Whoever asks for a limit is not served by a volume that has another.
+          if (flags.size === undefined) await ensureVolume(store, run, { name });
+          else await createVolume(store, run, { name, ...limit });
+        } else {
           const source = volumeSource(flags.from, { store, run, signal, cwd: process.cwd() });
-          if (source.clone !== undefined) await cloneVolume(store, run, source.clone, name, { signal });
-          else await createVolume(store, run, { name, origin: source.origin }, source.fill);
+          if (source.clone !== undefined)
+            await cloneVolume(store, run, source.clone, name, { signal, ...limit });
+          else await createVolume(store, run, { name, origin: source.origin, ...limit }, source.fill);
         }
         print(`${name}\n`);
       }),
