@@ -59,7 +59,7 @@ async function* plainChunks(source: AsyncIterable<Uint8Array>): AsyncIterable<Ui
   })();
   const compression = compressionOf(Buffer.concat(head));
   if (compression === 'none') yield* whole;
-  else if (compression === 'gzip') yield* through(whole, zlib.createGunzip());
+  else if (compression === 'gzip') yield* through(whole, zlib.createGunzip({ chunkSize: 512 * 1024 }));
   else yield* unzstd(whole);
 }
 

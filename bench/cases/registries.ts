@@ -1,0 +1,184 @@
+/** An image of 500 MB in 8 layers from a registry of this machine, into one, and into it again after one small change. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cambiumOn } from '../peers/cambium.ts';
+import type { Place } from '../place.ts';
+import type { Case, Command, Contender } from '../types.ts';
+
+const folder = 'layers';
+const layers = 8;
+const ports = { lasting: 5741, fresh: 5742 };
+
+export function registryCases(place: Place): Case[] {
+  // Real programs and libraries of this machine, in eight parts of equal size.
+  place.sh(
+    `mkdir -p ${folder}
+    find /usr/lib /usr/bin /usr/share -xdev -type f -size -8M -printf '%s %p\\n' 2>/dev/null | sort -k2 |
+      awk -v each=62500000 -v parts=${layers} '{ if (part < parts) print part "\\t" $2; sum += $1; if (sum >= each) { sum = 0; part++ } }' > files
+    for part in $(seq 0 ${layers - 1}); do
+      mkdir -p ${folder}/part$part
+      awk -F'\\t' -v part=$part '$1 == part { print $2 }' files | tar -cf - -T - 2>/dev/null | tar -C ${folder}/part$part -xf -
+    done`,
+  );
+  const copies = [...Array(layers).keys()].map((part) => `COPY part${part} /part${part}`);
+  place.write(`${folder}/Dockerfile`, ['FROM scratch', ...copies, 'COPY small /small', ''].join('\n'));
+  const edit = () => place.write(`${folder}/small`, `${place.newText()}\n`);
+  edit();
+  const lasting = openRegistry(place, ports.lasting, 'registry-lasting');
+  lasting.start();
+  return [pullCase(place, lasting), pushCase(place), pushOneCase(place, lasting, edit)];
+}
+
+/** Each tool with what it takes to push and pull without TLS. */
+interface Tool {
+  name: string;
+  build(tag: string): Command;
+  push(tag: string): Command;
+  pull(tag: string): Command;
+  /** Takes the image away, as far as the tool needs that. */
+  forget(tag: string): Command[];
+}
+
+/** `store`: Cambium keeps what it packed, so that a first push needs a store in which nothing was. */
+function toolsOf(place: Place, store: () => string): Tool[] {
+  const context = place.path(folder);
+  const cambium = () => cambiumOn(place.program, store(), 'cambium');
+  return [
+    {
+      name: 'cambium',
+      build: (tag) => cambium().build(context, tag),
+      push: (tag) => cambium().command('image', 'push', tag),
+      pull: (tag) => cambium().command('image', 'pull', tag),
+      forget: () => [],
+    },
+    ...place.dockers.map((docker) => ({
+      name: docker.name,
+      build: (tag: string) => docker.build(tag, context),
+      push: (tag: string) => docker.command('push', '-q', tag),
+      pull: (tag: string) => docker.command('pull', '-q', tag),
+      forget: (tag: string) => [docker.command('rmi', '-f', tag), docker.command('builder', 'prune', '-af')],
+    })),
+    ...(place.buildah ? [buildahTool(place.buildah, context)] : []),
+  ];
+}
+
+function buildahTool(buildah: NonNullable<Place['buildah']>, context: string): Tool {
+  return {
+    name: buildah.name,
+    build: (tag) => buildah.build(tag, context),
+    push: (tag) => buildah.command('push', '-q', '--tls-verify=false', tag),
+    pull: (tag) => buildah.command('pull', '-q', '--tls-verify=false', tag),
+    forget: (tag) => [buildah.command('rmi', '-f', tag)],
+  };
+}
+
+function pullCase(place: Place, registry: Registry): Case {
+  const tag = `${registry.host}/pulled:1`;
+  let pushed = false;
+  let store = '';
+  const contenders: Contender[] = toolsOf(place, () => store).map((tool) => ({
+    name: tool.name,
+    before(round) {
+      store = place.path(`pull-store-${round}`);
+      if (!pushed) {
+        const [own] = toolsOf(place, () => place.path('pull-origin')) as [Tool];
+        for (const command of [own.build(tag), own.push(tag)]) place.meter.run(command);
+        pushed = true;
+      }
+      if (round > 0) for (const command of tool.forget(tag)) place.meter.run(command);
+    },
+    commands: () => [tool.pull(tag)],
+  }));
+  const goals = [{ type: 'ratio', of: 'docker', factor: 1 }] as const;
+  return { id: 'registry-pull', title: 'pull of 500 MB in 8 layers', rounds: 3, goals, contenders };
+}
+
+function pushCase(place: Place): Case {
+  let store = '';
+  let registry: Registry | undefined;
+  let names = 0;
+  const contenders: Contender[] = toolsOf(place, () => store).map((tool) => {
+    let tag = '';
+    return {
+      name: tool.name,
+      before(round) {
+        names += 1;
+        store = place.path(`push-store-${round}`);
+        // An empty registry: nothing can be there or be mounted.
+        registry = openRegistry(place, ports.fresh, `registry-${names}`);
+        registry.start();
+        tag = `${registry.host}/pushed-${names}:1`;
+        place.meter.run(tool.build(tag));
+      },
+      commands: () => [tool.push(tag)],
+      check() {
+        registry?.has(tag);
+        registry?.stop();
+      },
+    };
+  });
+  const goals = [{ type: 'ratio', of: 'docker', factor: 1 }] as const;
+  return { id: 'registry-push', title: 'push of 500 MB in 8 layers', rounds: 3, goals, contenders };
+}
+
+function pushOneCase(place: Place, registry: Registry, edit: () => void): Case {
+  const contenders: Contender[] = toolsOf(place, () => place.path('push-one-store')).map((tool, at) => {
+    const tag = `${registry.host}/one-${at}:1`;
+    return {
+      name: tool.name,
+      before: () => place.meter.run(tool.build(tag)),
+      commands: () => [tool.push(tag)],
+      check: () => registry.has(tag),
+    };
+  });
+  const goals = [{ type: 'ratio', of: 'docker', factor: 1 / 3 }] as const;
+  return { id: 'registry-push-one', title: 'push after one small file changed', edit, goals, contenders };
+}
+
+interface Registry {
+  host: string;
+  start(): void;
+  stop(): void;
+  /** Throws unless the tag is there. */
+  has(tag: string): void;
+}
+
+/** Debian's docker-registry with its data in a folder of the place. */
+function openRegistry(place: Place, port: number, name: string): Registry {
+  const host = `127.0.0.1:${port}`;
+  const config = place.path(`${name}.yml`);
+  let child: ChildProcess | undefined;
+  const stop = () => {
+    child?.kill('SIGKILL');
+    child = undefined;
+  };
+  return {
+    host,
+    start() {
+      writeFileSync(
+        config,
+        `version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: ${place.path(name)}}}\nhttp: {addr: ${host}}\n`,
+      );
+      const env = { PATH: process.env['PATH'], OTEL_TRACES_EXPORTER: 'none' };
+      child = spawn('docker-registry', ['serve', config], { stdio: 'ignore', env });
+      process.once('exit', stop);
+      place.sh(
+        `for try in $(seq 100); do curl -so /dev/null http://${host}/v2/ && exit; sleep 0.1; done; exit 1`,
+      );
+    },
+    stop() {
+      process.removeListener('exit', stop);
+      stop();
+      place.sh(
+        `while curl -so /dev/null http://${host}/v2/; do sleep 0.05; done; rm -rf "$1"`,
+        place.path(name),
+      );
+    },
+    has(tag) {
+      const [, path, label] = /^[^/]+\/(.*):(.*)$/.exec(tag) as unknown as [string, string, string];
+      place.sh(
+        `curl -sfo /dev/null -H 'accept: application/vnd.oci.image.manifest.v1+json' -H 'accept: application/vnd.docker.distribution.manifest.v2+json' http://${host}/v2/${path}/manifests/${label}`,
+      );
+    },
+  };
+}
