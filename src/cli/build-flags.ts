@@ -71,6 +71,7 @@ interface RawFlags extends RawDockerfileFlags {
   label: string[];
   output: string[];
   push: boolean;
+  load: boolean;
   cpus?: string;
   memory?: string;
   pids?: string;
@@ -112,6 +113,7 @@ export function addBuildFlags(command: Command): Command {
       repeatable('-o, --output <output>', `write the image: type=T,dest=D; T is ${outputTypes.join(', ')}`),
     )
     .option('--push', 'short for -o type=registry: send the image where its names say', false)
+    .option('--load', 'short for -o type=docker: into the running Docker daemon', false)
     .option('--cpus <count>', 'cores of each run')
     .option('--memory <size>', 'memory of each run: 512m, 2g')
     .option('--pids <count>', 'processes of each run')
@@ -147,7 +149,8 @@ export function readBuildFlags(
 ): BuildFlags {
   const sourceDateEpoch = parseSourceDateEpoch(env['SOURCE_DATE_EPOCH']);
   const progress = parseChoice('--progress', raw.progress, progressModes);
-  const outputs = parseOutputs(raw.push ? [...raw.output, 'type=registry'] : raw.output, cwd);
+  const short = [...(raw.push ? ['type=registry'] : []), ...(raw.load ? ['type=docker'] : [])];
+  const outputs = parseOutputs([...raw.output, ...short], cwd);
   if (raw.tag.length === 0 && outputs.some(({ type, names }) => type === 'registry' && names.length === 0)) {
     throw wrongUse('bad-output', 'An image without a name goes to no registry.', {
       hint: 'Name it: -t registry.example/app:1',

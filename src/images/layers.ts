@@ -25,9 +25,9 @@ export interface LayersRequest extends LayerOptions {
   snapshot: SnapshotId;
   /**
    * Whether the layers' bytes are needed in the store; without, only their digests are found out. `new`: of those that
-   * have to be made anyway.
+   * have to be made anyway; a set: of those too, and of these.
    */
-  blobs: boolean | 'new';
+  blobs: boolean | 'new' | ReadonlySet<Digest>;
   onProgress?: (message: string) => void;
 }
 
@@ -72,7 +72,7 @@ function variantOf({ root, clampSeconds }: LayerOptions): string {
 function knownLayer(store: Store, snapshot: SnapshotId, request: LayersRequest): Layer | undefined {
   const imported = request.root === '/' ? findLayer(store, snapshot, importedVariant) : undefined;
   const layer = imported ?? findLayer(store, snapshot, variantOf(request));
-  if (layer === undefined || layer.empty || request.blobs !== true) return layer;
+  if (layer === undefined || layer.empty || !needsBlob(request, layer.diffId)) return layer;
   if (hasBlob(store, layer.diffId)) {
     touchBlob(store, layer.diffId);
     return layer;
@@ -81,6 +81,10 @@ function knownLayer(store: Store, snapshot: SnapshotId, request: LayersRequest):
   throw outside('missing-blob', `The imported layer ${layer.diffId} is no longer in the store.`, {
     hint: 'Import its image again.',
   });
+}
+
+function needsBlob({ blobs }: LayersRequest, diffId: Digest): boolean {
+  return typeof blobs === 'object' ? blobs.has(diffId) : blobs === true;
 }
 
 export function findLayer(store: Store, snapshot: SnapshotId, variant: string): Layer | undefined {

@@ -283,6 +283,14 @@ const migrations: readonly string[] = [
     PRIMARY KEY (digest, repository)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Images that came from a Docker daemon, by the id that they have there: they aren't read again.
+  CREATE TABLE daemon_images (
+    id TEXT PRIMARY KEY,
+    image TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX daemon_images_image ON daemon_images(image);
+  `,
 ];
 
 /** Opens (and makes or migrates) the database at `path`. */

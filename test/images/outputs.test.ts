@@ -193,7 +193,7 @@ test('the Docker daemon loads it, from a file and from our pipe', async () => {
     await write({ type: 'docker' });
     expect(JSON.parse(daemon.docker('image', 'inspect', 'everything:1'))[0].Id).toBe(facts.Id);
     process.env['DOCKER_HOST'] = 'unix:///nowhere';
-    await expect(write({ type: 'docker' })).rejects.toMatchObject({ code: 'docker-load', exitCode: 3 });
+    await expect(write({ type: 'docker' })).rejects.toMatchObject({ code: 'no-docker', exitCode: 3 });
   } finally {
     if (before === undefined) delete process.env['DOCKER_HOST'];
     else process.env['DOCKER_HOST'] = before;

@@ -1,5 +1,4 @@
 /** The `cambium image` commands that look into snapshots: inspect, history, diff, export, import. */
-import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { type Difference, type ImageContext, requireImage, shortName, tagsOf } from '../../images/index.ts';
 import { wrongUse } from '../../kit/errors.ts';
@@ -62,14 +61,23 @@ export function definitions(inStore: InStore): Definition[] {
     ],
     [
       new Command('import')
-        .description('read an image: an OCI layout, a tar of `docker save`, or a root file system')
-        .argument('<path>', 'a file or folder')
+        .description(
+          'read an image: of the Docker daemon or podman, an OCI layout, a tar, a root file system',
+        )
+        .argument(
+          '<source>',
+          'a file or folder, docker://NAME, docker-archive:FILE[:NAME], oci:DIR[:TAG], oci-archive:FILE[:TAG], containers-storage:NAME',
+        )
         .argument('[names...]', 'what to name it; without one, as the archive does')
         .option('--reference <name>', 'which image, where there are several')
         .action((path: string, names: string[], flags: Flags & { reference?: string }) =>
-          inStore(flags, (store) => importFrom(store, path, names, flags.reference)),
+          inStore(flags, (store) => importInto(store, path, names, flags.reference)),
         ),
-      [['cambium image import rootfs.tar base:1', 'a root file system becomes an image']],
+      [
+        ['cambium image import rootfs.tar base:1', 'a root file system becomes an image'],
+        ['cambium image import docker://app:1', 'from the running Docker daemon; registries: image pull'],
+        ['cambium image import containers-storage:localhost/app', 'from podman and buildah, by skopeo'],
+      ],
     ],
   ];
 }
@@ -164,23 +172,24 @@ async function exportImage(store: Store, name: string, texts: readonly string[])
   renderer.close();
 }
 
-async function importFrom(
+async function importInto(
   store: Store,
-  path: string,
+  text: string,
   names: string[],
   reference: string | undefined,
 ): Promise<void> {
-  const { importImage, normaliseTag } = await import('../../images/index.ts');
+  const { normaliseTag } = await import('../../images/index.ts');
+  const { importFrom, parseImportSource } = await import('../../images/sources/transports.ts');
   // A bad name is told before anything is read.
   for (const name of names) normaliseTag(name);
+  const source = parseImportSource(text, process.cwd());
   const { snapshotWriter } = await import('../../workers/local/execute-source.ts');
   await withSnapshots(store, async (context, worker, signal) => {
-    const image = await importImage({
+    const image = await importFrom(source, {
       context,
       writer: snapshotWriter(store, worker.snapshots, worker.run, signal),
       stage: 'import',
       onProgress: (message) => tell(`${message}\n`),
-      path: resolve(path),
       tags: names,
       ...(reference === undefined ? {} : { reference }),
     });

@@ -14,8 +14,7 @@ import { platformText } from '../sources/platform.ts';
 import { streamArchive, writeArchive } from './archive.ts';
 import { intoVolume } from './into-volume.ts';
 import { writeLayout } from './layout.ts';
-import { loadIntoDocker } from './load.ts';
-import { archiveParts, type Part } from './parts.ts';
+import { archiveParts } from './parts.ts';
 import type { SendOptions } from './registry.ts';
 import { replaceFile } from './replace.ts';
 import { writeRootfsFolder, writeRootfsTar } from './rootfs.ts';
@@ -146,28 +145,23 @@ async function writeImage(
   const given = request.names?.length ? request.names : options.tags;
   const tags = given?.map(normaliseTag) ?? tagsOf(context.store.db, image.id);
   const clamp = options.clampSeconds === undefined ? {} : { clampSeconds: options.clampSeconds };
-  const composed = await compose(context, image, {
-    ...clamp,
-    blobs: true,
-    onProgress: options.onProgress,
-  });
+  const { onProgress } = options;
+  if (request.dest === undefined && request.type === 'docker') {
+    const { loadIntoDocker } = await import('./load.ts');
+    return loadIntoDocker({ context, image, tags, ...clamp, onProgress });
+  }
+  const composed = await compose(context, image, { ...clamp, blobs: true, onProgress });
   const { digest } = topOf(composed).blob;
   if (request.type === 'oci' && !(request.tar ?? !destOf(request).endsWith('/'))) {
     return { digest, bytes: await writeLayout(context.store, composed, tags, withoutSlash(destOf(request))) };
   }
   const parts = archiveParts(context.store, composed, tags, request.type === 'docker');
-  return { digest, bytes: await writeImageArchive(parts, request, context.signal) };
-}
-
-function writeImageArchive(
-  parts: readonly Part[],
-  request: OutputRequest,
-  signal?: AbortSignal,
-): Promise<number> {
-  if (request.dest === undefined && request.type === 'docker') return loadIntoDocker(parts, signal);
   const dest = destOf(request);
-  if (dest === '-') return streamArchive(parts, process.stdout, signal);
-  return replaceFile(dest, (fd) => writeArchive(parts, fd, signal));
+  const bytes =
+    dest === '-'
+      ? await streamArchive(parts, process.stdout, context.signal)
+      : await replaceFile(dest, (fd) => writeArchive(parts, fd, context.signal));
+  return { digest, bytes };
 }
 
 async function writeTar(

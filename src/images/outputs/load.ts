@@ -1,47 +1,65 @@
-/** Gives an image to the Docker daemon, through the `docker` program. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { errnoOf, outside } from '../../kit/errors.ts';
+/**
+ * Gives an image to the running Docker daemon. Only layers that it lacks travel: a daemon looks for a layer among those it
+ * has before it looks into the archive, so the archive may leave them out.
+ */
+import type { Digest } from '../../kit/digest.ts';
+import { UserError } from '../../kit/errors.ts';
+import { abortOf, type ImageContext } from '../context.ts';
+import { type Daemon, openDaemon } from '../docker/daemon.ts';
+import { missingLayers } from '../docker/missing.ts';
+import { layersOf } from '../layers.ts';
+import { type ComposedImage, composeImage } from '../manifest.ts';
+import type { Image } from '../records.ts';
 import { streamArchive } from './archive.ts';
-import type { Part } from './parts.ts';
+import { archiveParts, blobName } from './parts.ts';
 
-/** Pipes the archive into `docker load`; returns its length. */
-export async function loadIntoDocker(parts: readonly Part[], signal?: AbortSignal): Promise<number> {
-  const child = spawn('docker', ['load', '--quiet'], {
-    stdio: ['pipe', 'ignore', 'pipe'],
-    ...(signal ? { signal } : {}),
-  });
-  let complaint = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    complaint += text;
-  });
-  const closed = once(child, 'close') as Promise<[number | null]>;
-  // What the program says tells more than the pipe that breaks when it ends.
-  const sent = streamArchive(parts, child.stdin, signal).then(
-    (bytes) => {
-      child.stdin.end();
-      return bytes;
-    },
-    () => 0,
-  );
-  child.stdin.on('error', () => {});
+export interface LoadRequest {
+  context: ImageContext;
+  image: Image;
+  /** Normalised. */
+  tags: readonly string[];
+  /** SOURCE_DATE_EPOCH, in seconds. */
+  clampSeconds?: number;
+  onProgress?: (message: string) => void;
+}
+
+/** Loads the image under its tags; tells how many bytes were sent. */
+export async function loadIntoDocker(request: LoadRequest): Promise<{ digest: Digest; bytes: number }> {
+  const { context, image, tags, onProgress } = request;
+  using daemon = openDaemon(abortOf(context));
+  // Asked before layers are made: that there is no daemon is known at once.
+  const kind = await daemon.store();
+  const composed = await composeImage(context, image, { ...pickOptions(request), blobs: 'new' });
+  const { digest } = composed.manifest;
+  const all = new Set(composed.layers.map(({ diffId }) => diffId));
+  const missing = await missingLayers(daemon, kind, { db: context.store.db, layers: composed.layers, tags });
+  onProgress?.(`${missing.size} of ${all.size} layers are sent`);
   try {
-    const [code] = await closed;
-    if (code === 0) return await sent;
+    return { digest, bytes: await send(daemon, request, composed, missing) };
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') {
-      throw outside(
-        'missing-program',
-        'The program docker is needed to load an image into the Docker daemon.',
-        {
-          hint: 'Install it (apt-get install docker.io), or write a tar: -o type=docker,dest=image.tar',
-          cause: error,
-        },
-      );
-    }
-    throw error;
+    // What the daemon had may be gone by now, or be of no use to it.
+    const isRefused = error instanceof UserError && error.code === 'docker-load';
+    if (!isRefused || missing.size === all.size) throw error;
+    onProgress?.('the daemon wants all layers: they are sent');
+    return { digest, bytes: await send(daemon, request, composed, all) };
   }
-  throw outside('docker-load', `\`docker load\` failed: ${complaint.trim() || 'it said nothing'}.`, {
-    hint: 'Is the daemon running? See `docker info`.',
-  });
+}
+
+function pickOptions({ clampSeconds, onProgress }: LoadRequest) {
+  return { ...(clampSeconds !== undefined && { clampSeconds }), ...(onProgress && { onProgress }) };
+}
+
+async function send(
+  daemon: Daemon,
+  request: LoadRequest,
+  composed: ComposedImage,
+  wanted: ReadonlySet<Digest>,
+): Promise<number> {
+  const { context, image, tags } = request;
+  const { snapshot, root } = image;
+  await layersOf(context, { ...pickOptions(request), snapshot, root, blobs: wanted });
+  const names = new Set([...wanted].map(blobName));
+  const parts = archiveParts(context.store, composed, tags, true);
+  const sent = parts.filter((part) => 'bytes' in part || names.has(part.name));
+  return daemon.load((output, signal) => streamArchive(sent, output, signal));
 }

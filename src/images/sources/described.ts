@@ -6,7 +6,7 @@ import { type Digest, parseDigest, sha256 } from '../../kit/digest.ts';
 import { outside, type UserError, wrongUse } from '../../kit/errors.ts';
 import type { ImageConfig, Platform } from '../../plan/index.ts';
 import { mediaTypes } from '../manifest.ts';
-import { shortName } from '../references.ts';
+import { normaliseTag, shortName } from '../references.ts';
 import type { ImageFile, ImageFiles, StreamedFile } from './image-files.ts';
 import { archOfHost, hostPlatform, isPlatform, platformText } from './platform.ts';
 
@@ -149,7 +149,8 @@ export function describeDockerArchive(files: ImageFiles, reference?: string): De
     required(files, 'manifest.json'),
     files.place,
   );
-  const matches = reference === undefined ? all : all.filter(({ RepoTags }) => RepoTags?.includes(reference));
+  const isAsked = (tag: string) => tag === reference || fullName(tag) === fullName(reference ?? '');
+  const matches = reference === undefined ? all : all.filter(({ RepoTags }) => RepoTags?.some(isAsked));
   const [image] = matches;
   if (image === undefined || matches.length > 1) {
     const tags = all.flatMap(({ RepoTags }) => RepoTags ?? []);
@@ -172,6 +173,15 @@ export function describeDockerArchive(files: ImageFiles, reference?: string): De
     return { file, diffId: digestOf(diffIds[at] as string, files.place) };
   });
   return { identity: sha256(bytes), ...facts, layers, names: image.RepoTags ?? [] };
+}
+
+/** In an archive names stand in full or as they were typed. */
+function fullName(name: string): string {
+  try {
+    return normaliseTag(name);
+  } catch {
+    return name;
+  }
 }
 
 export interface DescribedConfig

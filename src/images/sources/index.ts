@@ -23,6 +23,7 @@ import { findNamed, localImage } from './named.ts';
 import { openAny, openLayout } from './open.ts';
 import { hostPlatform } from './platform.ts';
 import { blobFile } from './stored-layers.ts';
+import type { ArchiveForm } from './transports.ts';
 
 /** What a build needs to know of a source before it unpacks anything. */
 export interface ResolvedSource {
@@ -163,6 +164,10 @@ async function importStored(importing: Importing, image: Image): Promise<Importe
 export interface ImportRequest extends Importing {
   /** Folder or file: OCI layout, archive of `docker save` or `podman save`, or a root filesystem. */
   path: string;
+  /** Which of these it must be. */
+  form?: ArchiveForm;
+  /** How messages call it, if not by its path. */
+  place?: string;
   /** Which image of several. */
   reference?: string;
   /** Tags to give it; without any, those that the archive names. */
@@ -173,7 +178,7 @@ export interface ImportRequest extends Importing {
 /** `image import`. */
 export async function importImage(request: ImportRequest): Promise<Image> {
   const { context, path } = request;
-  const opened = await openAny(context, path);
+  const opened = await openAny(context, path, request);
   if (opened.kind !== 'image') {
     const isTar = opened.kind === 'tarball';
     const digest = isTar ? await fileDigest(context.store, path) : await folderDigest(path);

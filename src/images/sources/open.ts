@@ -11,7 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf, explainSystemError, wrongUse } from '../../kit/errors.ts';
+import { errnoOf, explainSystemError, type UserError, wrongUse } from '../../kit/errors.ts';
 import { compressionOf, decompress } from '../../kit/tar/decompress.ts';
 import { brokenIn } from '../../kit/tar/format.ts';
 import type { Platform } from '../../plan/index.ts';
@@ -20,6 +20,7 @@ import { type ImageContext, withRunFolder } from '../context.ts';
 import { type DescribedImage, describeDockerArchive, describeLayout } from './described.ts';
 import { archiveFiles, folderFiles, type ImageFiles } from './image-files.ts';
 import { freeBytes } from './layer-blobs.ts';
+import type { ArchiveForm } from './transports.ts';
 
 export type Opened =
   | {
@@ -44,42 +45,74 @@ export function openLayout(path: string): Opened & { kind: 'image' } {
   };
 }
 
+/** What is known of a path before it is looked at. */
+export interface Expected {
+  form?: ArchiveForm;
+  /** For messages, instead of the path. */
+  place?: string;
+}
+
 /** Looks at what lies at `path`. Of compressed archives an uncompressed copy is made in the run's folder. */
-export async function openAny(context: ImageContext, path: string): Promise<Opened> {
+export async function openAny(context: ImageContext, path: string, expected: Expected = {}): Promise<Opened> {
+  const { form, place = path } = expected;
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) throw wrongUse('missing-source', `${path} doesn't exist.`);
-  if (stats.isDirectory())
-    return existsSync(join(path, 'index.json')) && existsSync(join(path, 'oci-layout'))
-      ? openLayout(path)
-      : { kind: 'folder', path };
-  const files = await openArchive(context, path);
-  if (files.find('index.json') && files.find('oci-layout')) {
+  if (stats.isDirectory()) {
+    if (form === 'oci' || (form === undefined && isLayout(path))) return openLayout(path);
+    if (form !== undefined) throw wrongForm(place, form);
+    return { kind: 'folder', path };
+  }
+  if (form === 'oci') throw wrongForm(place, form);
+  const files = await openArchive(context, path, place);
+  const kind = kindOf(files, form);
+  if (kind === 'oci')
     return {
       kind: 'image',
       files,
       describe: (reference, platform) => describeLayout(files, reference, platform),
     };
-  }
-  if (files.find('manifest.json'))
+  if (kind === 'docker')
     return { kind: 'image', files, describe: (reference) => describeDockerArchive(files, reference) };
   files[Symbol.dispose]();
+  if (form !== undefined) throw wrongForm(place, form);
   return { kind: 'tarball', path };
 }
 
-async function openArchive(context: ImageContext, path: string): Promise<ImageFiles> {
+function isLayout(folder: string): boolean {
+  return existsSync(join(folder, 'index.json')) && existsSync(join(folder, 'oci-layout'));
+}
+
+/** An archive may be both; then what was asked for counts, else the form that tells more. */
+function kindOf(files: ImageFiles, form: ArchiveForm | undefined): 'oci' | 'docker' | undefined {
+  if (form !== 'docker-archive' && files.find('index.json') && files.find('oci-layout')) return 'oci';
+  return form !== 'oci-archive' && files.find('manifest.json') ? 'docker' : undefined;
+}
+
+function wrongForm(place: string, form: ArchiveForm): UserError {
+  const forms = {
+    'docker-archive': 'archive of `docker save`',
+    'oci-archive': 'archive of an OCI layout',
+    oci: 'folder in OCI image layout',
+  };
+  return wrongUse('wrong-form', `${place} is no ${forms[form]}.`, {
+    hint: 'Without a kind before it, what lies there is found out: cambium image import PATH',
+  });
+}
+
+async function openArchive(context: ImageContext, path: string, place: string): Promise<ImageFiles> {
   try {
-    return await openPlainOrPacked(context, path);
+    return await openPlainOrPacked(context, path, place);
   } catch (error) {
-    throw brokenIn(path, error);
+    throw brokenIn(place, error);
   }
 }
 
-function openPlainOrPacked(context: ImageContext, path: string): Promise<ImageFiles> {
-  if (compressionOfFile(path) === 'none') return archiveFiles(path, path);
+function openPlainOrPacked(context: ImageContext, path: string, place: string): Promise<ImageFiles> {
+  if (compressionOfFile(path) === 'none') return archiveFiles(path, place);
   return withRunFolder(context, async (dir) => {
     const copy = join(dir, `archive-${newId()}`);
     await unpackCopy(context, path, copy);
-    const files = await archiveFiles(copy, path);
+    const files = await archiveFiles(copy, place);
     // It stays readable while it is open.
     unlinkSync(copy);
     return files;
