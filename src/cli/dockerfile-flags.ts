@@ -51,7 +51,12 @@ export function addDockerfileFlags(command: Command): Command {
         "value of a Dockerfile's ARG; without one, that of the environment",
       ),
     )
-    .addOption(repeatable('--build-context <name=source>', 'a folder, image or archive for FROM and --from'))
+    .addOption(
+      repeatable(
+        '--build-context <name=source>',
+        'a folder, image, archive or volume://NAME for FROM and --from',
+      ),
+    )
     .addOption(repeatable('--secret <secret>', 'a secret for RUN: id=ID,src=FILE or id=ID,env=NAME'))
     .addOption(repeatable('--ssh <agent>', 'an SSH agent for RUN: default, or ID=SOCKET or ID=KEY,…'))
     .addOption(repeatable('--add-host <host:ip>', 'a line in /etc/hosts of every RUN'))
