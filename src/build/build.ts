@@ -171,7 +171,7 @@ function stepRecord(
   report: StepReport | undefined,
 ): StepRecord[] {
   if (report === undefined) return [];
-  const { keyed, state, reason, durationMs, snapshot, workspace } = report;
+  const { keyed, state, reason, durationMs, usage, snapshot, workspace } = report;
   const { id, stage, title, internal } = step;
   // Found by its definition: the facts of its content are those of the time when it ran.
   const key = keyed.hit?.canonical ?? keyed.key;
@@ -192,6 +192,7 @@ function stepRecord(
       reason,
       inputs,
       durationMs,
+      usage,
       snapshot,
       workspace,
     },

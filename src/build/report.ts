@@ -1,10 +1,12 @@
 /** What a build of a plan would do, without doing any of it. */
-import type { Plan, StepId, StepKey } from '../plan/index.ts';
+import type { Compute, Plan, StepId, StepKey } from '../plan/index.ts';
+import { usagesOf } from '../store/builds.ts';
 import type { Store } from '../store/store.ts';
 import type { Worker } from '../workers/worker.ts';
 import { inTime, slotsOf } from './build.ts';
 import { changesSince, reasonOf } from './changes.ts';
 import { identifySources, keyPlan } from './keys.ts';
+import { lookedAt, needOf } from './needs.ts';
 
 export interface PlanRow {
   id: StepId;
@@ -15,6 +17,8 @@ export interface PlanRow {
   /** `unknown`: it copies from a step that has to run first. */
   state: 'hit' | 'miss' | 'unknown';
   reason: string;
+  /** What its runs took so far, for a command that ran often enough. */
+  needs?: Pick<Compute, 'cpus' | 'memoryBytes'>;
 }
 
 export async function reportPlan(
@@ -27,15 +31,14 @@ export async function reportPlan(
   const keyed = keyPlan(plan, worker, await identifySources(plan, worker));
   return [...keyed.values()].map(({ step, key, hit, facts }) => {
     const { id, stage, title, internal = false } = step;
-    const row = { id, stage, title, internal, key };
+    const slot = slots.get(id) as string;
+    const needs =
+      step.op.type === 'run' ? needOf(usagesOf(store, buildFile, { slot, title }, lookedAt)) : undefined;
+    const row = { id, stage, title, internal, key, ...(needs && { needs }) };
     if (hit) return { ...row, state: 'hit', reason: 'nothing changed' };
     if (key === undefined)
       return { ...row, state: 'unknown', reason: 'depends on what a step before it gives' };
-    const changes = changesSince(
-      inTime({ store, buildFile }, Date.now() + 1, slots, keyed),
-      slots.get(id) as string,
-      facts,
-    );
+    const changes = changesSince(inTime({ store, buildFile }, Date.now() + 1, slots, keyed), slot, facts);
     return { ...row, state: 'miss', reason: reasonOf(changes, step.noCache ?? false) };
   });
 }

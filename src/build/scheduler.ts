@@ -2,9 +2,19 @@
  * Realises a plan: runs the steps whose results are missing, each once, as soon as what it needs is there. It knows
  * steps and snapshots; what a step does is the worker's affair.
  */
-import type { EventSink, Plan, SnapshotId, Step, StepFailure, StepId, StepKey } from '../plan/index.ts';
+import type {
+  EventSink,
+  Plan,
+  SnapshotId,
+  Step,
+  StepFailure,
+  StepId,
+  StepKey,
+  StepUsage,
+} from '../plan/index.ts';
 import type { StepState } from '../store/builds.ts';
 import type { StepOutcome, StepTask, Worker } from '../workers/worker.ts';
+import { checkPlan, computeOf, reserveFor } from './compute.ts';
 import { referencedSteps } from './facts.ts';
 import { type Identities, type KeyedStep, keyPlan, keyStep } from './keys.ts';
 import { locate, whereIn } from './locate.ts';
@@ -34,6 +44,7 @@ export interface StepReport {
   state: StepState;
   reason?: string;
   durationMs?: number;
+  usage?: StepUsage | undefined;
   snapshot?: SnapshotId;
   workspace?: string;
   failure?: StepFailure;
@@ -122,6 +133,11 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
         // While this one waited, the other may have made it.
         const hit = step.noCache ? undefined : worker.find(key);
         if (hit && worker.lease(hit.snapshot)) return reuse({ ...keyed, hit });
+        const { limits } = request;
+        const onWait = (reason: string) => tellWaiting(step.id, reason);
+        const isOver = () => hasFailed;
+        using held = await reserveFor(step, worker, { limits, signal, onWait, isOver });
+        if (held === undefined) throw cancel(keyed, 'the build was stopped');
         const reason = request.reasonFor(keyed, known);
         onEvent({ type: 'step-started', at: Date.now(), step: step.id, key, reason });
         const outcome = await execute(keyed);
@@ -142,7 +158,7 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
         alias,
         base: step.base && results.get(step.base),
         snapshotOf: (id) => results.get(id) as SnapshotId,
-        limits: request.limits,
+        limits: computeOf(step, request.limits),
         timeoutMs: request.timeoutMs,
         signal,
         onWait: (reason) => tellWaiting(step.id, reason),
@@ -161,6 +177,7 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
   ): SnapshotId => {
     const { step, key } = keyed;
     if (outcome.outcome === 'cancelled') throw cancel(keyed, 'it was stopped');
+    const used = outcome.usage && { usage: outcome.usage };
     if (outcome.outcome === 'failed') {
       hasFailed = true;
       const tail = request.tailOf(step.id);
@@ -171,15 +188,15 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
         workspaceKept: outcome.workspace !== undefined,
       };
       const kept = outcome.workspace === undefined ? {} : { workspace: outcome.workspace };
-      reports.set(step.id, { keyed, state: 'failed', reason, failure, ...kept });
-      onEvent({ type: 'step-failed', at: Date.now(), step: step.id, failure });
+      reports.set(step.id, { keyed, state: 'failed', reason, failure, ...kept, ...used });
+      onEvent({ type: 'step-failed', at: Date.now(), step: step.id, failure, ...used });
       throw new NotRealised();
     }
     const { snapshot, durationMs } = outcome;
     keys.set(step.id, key);
     results.set(step.id, snapshot);
-    reports.set(step.id, { keyed, state: 'ran', reason, durationMs, snapshot });
-    onEvent({ type: 'step-done', at: Date.now(), step: step.id, key, snapshot, durationMs });
+    reports.set(step.id, { keyed, state: 'ran', reason, durationMs, snapshot, ...used });
+    onEvent({ type: 'step-done', at: Date.now(), step: step.id, key, snapshot, durationMs, ...used });
     return snapshot;
   };
 
@@ -191,9 +208,11 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
     const [result, ...others] = hits;
     return { reports, result, others, outcome: 'done' };
   }
+  const needed = neededSteps(plan, known);
+  checkPlan(plan, worker, { needed, known, limits: request.limits });
   try {
     // What a key waits for is begun at once: it would otherwise be done one after the other, along the chain of bases.
-    for (const id of awaitedSources(plan, known)) void realise(id).catch(() => {});
+    for (const id of awaitedSources(plan, needed, known)) void realise(id).catch(() => {});
     await settleAll(wanted.map(realise));
     reportUntouched(known, reports, reuse);
     const [result, ...others] = wanted.map((id) => results.get(id) as SnapshotId);
@@ -213,13 +232,22 @@ function resultsOf({ result, others = [] }: Plan): StepId[] {
   return [result, ...others.map((other) => other.result)];
 }
 
-/** Steps that others of the plan copy from, and without whose results the keys of those can't be known. */
-function awaitedSources(plan: Plan, known: ReadonlyMap<StepId, KeyedStep>): StepId[] {
+/** Steps that the results stand on, as far down as results are there. */
+function neededSteps(plan: Plan, known: ReadonlyMap<StepId, KeyedStep>): Set<StepId> {
   const needed = new Set<StepId>(resultsOf(plan));
   for (const step of plan.steps.toReversed()) {
     if (!needed.has(step.id) || known.get(step.id)?.hit) continue;
     for (const id of [...(step.base ? [step.base] : []), ...referencedSteps(step)]) needed.add(id);
   }
+  return needed;
+}
+
+/** Steps that others of the plan copy from, and without whose results the keys of those can't be known. */
+function awaitedSources(
+  plan: Plan,
+  needed: ReadonlySet<StepId>,
+  known: ReadonlyMap<StepId, KeyedStep>,
+): StepId[] {
   return plan.steps
     .filter(({ id, op }) => needed.has(id) && op.type === 'copy' && known.get(id)?.key === undefined)
     .flatMap(referencedSteps);

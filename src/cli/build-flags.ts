@@ -51,6 +51,8 @@ export interface BuildFlags extends PlanFlags {
   timeoutMs?: number;
   progress: ProgressMode;
   quiet: boolean;
+  /** Say in the end what each command used. */
+  stats: boolean;
   iidFile?: string;
   metadataFile?: string;
   sourceDateEpoch?: number;
@@ -79,6 +81,7 @@ interface RawFlags extends RawDockerfileFlags {
   timeout?: string;
   progress: string;
   quiet: boolean;
+  stats: boolean;
   iidfile?: string;
   metadataFile?: string;
 }
@@ -122,6 +125,7 @@ export function addBuildFlags(command: Command): Command {
     .option('--iidfile <file>', "write the image's digest to this file")
     .option('--metadata-file <file>', 'write what was built to this file, as JSON')
     .option('--progress <mode>', `how to show progress: ${progressModes.join(', ')}`, 'auto')
+    .option('--stats', 'show what each command used: time, CPU, memory, disk', false)
     .option('-q, --quiet', "show only the image's digest", false);
 }
 
@@ -180,6 +184,7 @@ export function readBuildFlags(
     jobs: raw.jobs === undefined ? availableParallelism() : parseCount('--jobs', raw.jobs),
     progress,
     quiet: raw.quiet,
+    stats: raw.stats,
     ...optional('timeoutMs', raw.timeout, (text) => parseDuration('--timeout', text)),
     ...optional('iidFile', raw.iidfile, (file) => resolve(cwd, file)),
     ...optional('metadataFile', raw.metadataFile, (file) => resolve(cwd, file)),

@@ -1,4 +1,5 @@
 /** How text fits a terminal: widths, cutting, cleaning of what programs print; numbers in words for people. */
+export { formatBytes } from '../kit/amounts.ts';
 
 /** ANSI escape sequences: CSI, OSC (ended by BEL or ST), and two-character ones. */
 const ansi = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])/g;
@@ -69,18 +70,6 @@ export function formatDuration(ms: number): string {
   const two = (value: number) => String(value).padStart(2, '0');
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${two(seconds % 60)}s`;
   return `${Math.floor(seconds / 3600)}h ${two(Math.floor((seconds % 3600) / 60))}m`;
-}
-
-/** A size as people say it, in powers of 1024: `412 B`, `1.5 KiB`, `2.0 GiB`. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1023.95 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
 /** How long ago, as people say it: `just now`, `5 minutes ago`, `3 days ago`. */

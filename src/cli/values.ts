@@ -1,6 +1,7 @@
 /** Values of flags: each function takes what a person typed and gives the value, or a clear error (exit code 2). */
 
 import { hostPlatform } from '../images/sources/platform.ts';
+import { readCores, readSizeBytes } from '../kit/amounts.ts';
 import { wrongUse } from '../kit/errors.ts';
 import { nearest } from '../kit/suggest.ts';
 import type { Network, Platform } from '../plan/index.ts';
@@ -9,13 +10,10 @@ export function badValue(flag: string, value: string, needs: string): Error {
   return wrongUse('bad-value', `The value \`${value}\` of ${flag} is wrong: ${needs}.`);
 }
 
-const sizeUnits: Record<string, number> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
-
 /** A size in bytes, as Docker writes them: `512m`, `2g`, `1.5GiB`; units are powers of 1024. */
 export function parseSize(flag: string, text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?$/i.exec(text.trim());
-  const bytes = match ? Math.floor(Number(match[1]) * (sizeUnits[(match[2] ?? '').toLowerCase()] ?? 1)) : 0;
-  if (!match || bytes === 0) throw badValue(flag, text, 'it takes a size, such as 512m or 2g');
+  const bytes = readSizeBytes(text.trim());
+  if (!bytes) throw badValue(flag, text, 'it takes a size, such as 512m or 2g');
   return bytes;
 }
 
@@ -30,10 +28,9 @@ export function parseCount(flag: string, text: string, least = 1): number {
 
 /** Cores, may be a fraction. */
 export function parseCpus(flag: string, text: string): number {
-  const value = Number(text);
-  if (!/^\d*\.?\d+$/.test(text) || value < 0.01)
-    throw badValue(flag, text, 'it takes a number of cores, such as 2 or 0.5');
-  return value;
+  const cores = readCores(text);
+  if (cores === undefined) throw badValue(flag, text, 'it takes a number of cores, such as 2 or 0.5');
+  return cores;
 }
 
 const durationUnits: Record<string, number> = {

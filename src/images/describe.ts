@@ -1,6 +1,7 @@
 /** What `image inspect` and `image history` tell. */
 import type { Digest } from '../kit/digest.ts';
-import type { ImageConfig, Platform } from '../plan/index.ts';
+import type { ImageConfig, Platform, StepUsage } from '../plan/index.ts';
+import { usageOf } from '../store/snapshots.ts';
 import type { ImageContext } from './context.ts';
 import { compose, topOf } from './indexes.ts';
 import { layersOf } from './layers.ts';
@@ -73,18 +74,30 @@ export interface HistoryFact {
   sizeBytes: number;
   digest?: Digest;
   comment?: string;
+  /** What the command that made it used, when it ran in this store. */
+  usage?: StepUsage;
 }
 
 /** How an image came about, the newest first. */
 export async function imageHistory(context: ImageContext, image: Image): Promise<HistoryFact[]> {
   const layers = await layersOf(context, { snapshot: image.snapshot, root: image.root, blobs: false });
-  return historyOf(context, image, layers)
+  const lines = historyOf(context, image, layers);
+  const usages = usageOf(
+    context.store.db,
+    lines.flatMap(({ snapshot }) => snapshot ?? []),
+  );
+  return lines
     .map((line) => ({
       createdBy: line.createdBy,
       created: line.created ?? timeText(image.createdMs),
       sizeBytes: line.layer && !line.isEmpty ? line.layer.size : 0,
       ...(line.layer && !line.isEmpty ? { digest: line.layer.diffId } : {}),
       ...(line.comment === undefined ? {} : { comment: line.comment }),
+      ...usageFact(line.snapshot && usages.get(line.snapshot)),
     }))
     .reverse();
+}
+
+function usageFact(usage: StepUsage | undefined): { usage?: StepUsage } {
+  return usage === undefined ? {} : { usage };
 }

@@ -76,6 +76,21 @@ export interface StepDone {
   key: StepKey;
   snapshot: SnapshotId;
   durationMs: number;
+  /** Of a command. */
+  usage?: StepUsage;
+}
+
+/** What the command of a step used, as far as the kernel told. */
+export interface StepUsage {
+  /** From its start to its end. */
+  wallMs: number;
+  /** Of all cores together. */
+  cpuMs?: number;
+  /** Most memory at once, with the cache of files that it read and wrote. */
+  peakMemoryBytes?: number;
+  /** From and to disks; on cgroups of version 1 without what the kernel writes later on its own. */
+  readBytes?: number;
+  writtenBytes?: number;
 }
 
 /** A step's key was known; `savedMs` is what it took when it ran. */
@@ -94,6 +109,8 @@ export interface StepFailed {
   at: number;
   step: StepId;
   failure: StepFailure;
+  /** Of a command. */
+  usage?: StepUsage;
 }
 
 /** A step wasn't run to its end: one that it needs failed, or a person stopped the build. */

@@ -94,10 +94,20 @@ export interface Step {
   script?: PlanScript;
   /** Carries inputs only (the folder of a stage); progress doesn't show it unless it fails. */
   internal?: boolean;
+  /** What its command may use; what is left out, the build's own limits say. No part of a key: it changes no result. */
+  compute?: Compute;
   /** Run even when its key is known (`--no-cache`). */
   noCache?: boolean;
   /** Changes nothing of the filesystem but stands in the image's history (`ENV`, `CMD`). */
   history?: { createdBy: string; emptyLayer?: boolean };
+}
+
+export interface Compute {
+  /** Cores, may be a fraction. */
+  cpus?: number;
+  memoryBytes?: number;
+  /** Processes and threads; 0 for no limit. */
+  pids?: number;
 }
 
 export interface PlanScript {

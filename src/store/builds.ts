@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256 } from '../kit/digest.ts';
-import type { SnapshotId, StepId, StepKey } from '../plan/index.ts';
+import type { SnapshotId, StepId, StepKey, StepUsage } from '../plan/index.ts';
 import { type Database, transaction } from './database.ts';
 import { touchSnapshots } from './snapshots.ts';
 import type { Store } from './store.ts';
@@ -24,6 +24,8 @@ export interface StepRecord {
   reason?: string | undefined;
   inputs: InputFacts;
   durationMs?: number | undefined;
+  /** Of the command, when it ran in this build. */
+  usage?: StepUsage | undefined;
   snapshot?: SnapshotId | undefined;
   /** Folder below kept/, of a failed step. */
   workspace?: string | undefined;
@@ -56,7 +58,7 @@ export function recordBuild(store: Store, build: BuildRecord): void {
     ).run(build.id, build.buildFile, build.startedMs, build.endedMs, build.outcome, idle);
     const insert = db.prepare(
       `INSERT INTO build_steps (build, step, position, stage, title, internal, slot, key, state, reason, inputs,
-         duration_ms, snapshot, workspace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         duration_ms, snapshot, workspace, usage) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     for (const [position, step] of build.steps.entries()) {
       insert.run(
@@ -74,6 +76,7 @@ export function recordBuild(store: Store, build: BuildRecord): void {
         step.durationMs === undefined ? null : Math.round(step.durationMs),
         step.snapshot ?? null,
         step.workspace ?? null,
+        step.usage === undefined ? null : JSON.stringify(step.usage),
       );
     }
     const old = db
@@ -148,6 +151,23 @@ export function lastInputs(
     )
     .get(buildFile, slot, beforeMs) as { inputs: string } | undefined;
   return row && (JSON.parse(row.inputs) as InputFacts);
+}
+
+/** What the step in `slot` used in its last runs that came to their end, as long as it was the same one; the newest first. */
+export function usagesOf(
+  store: Store,
+  buildFile: string,
+  { slot, title }: Pick<StepRecord, 'slot' | 'title'>,
+  most: number,
+): StepUsage[] {
+  const rows = store.db
+    .prepare(
+      `SELECT s.usage FROM build_steps s JOIN builds b ON b.id = s.build
+       WHERE b.build_file = ? AND s.slot = ? AND s.title = ? AND s.state = 'ran' AND s.usage IS NOT NULL
+       ORDER BY b.started_ms DESC LIMIT ?`,
+    )
+    .all(buildFile, slot, title, most) as { usage: string }[];
+  return rows.map(({ usage }) => JSON.parse(usage) as StepUsage);
 }
 
 /** Inputs of the step that was filed under `key` when it ran. */

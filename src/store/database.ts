@@ -291,6 +291,22 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX daemon_images_image ON daemon_images(image);
   `,
+  `
+  -- What the command of a step used, as JSON: StepUsage; NULL for steps that are no commands.
+  ALTER TABLE snapshots ADD COLUMN usage TEXT;
+  ALTER TABLE build_steps ADD COLUMN usage TEXT;
+
+  -- What runs ask of the machine's cores and memory, in the order of their asking. A row counts while the run lives that it
+  -- names. Those that are not granted wait.
+  CREATE TABLE reservations (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    run TEXT NOT NULL,
+    cpus REAL NOT NULL,
+    memory_bytes INTEGER NOT NULL,
+    granted INTEGER NOT NULL,
+    user TEXT NOT NULL               -- for people: cambium run (process 4711)
+  ) STRICT;
+  `,
 ];
 
 /** Opens (and makes or migrates) the database at `path`. */

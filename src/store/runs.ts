@@ -54,10 +54,17 @@ export function beginRun(store: Store): Run {
   };
 }
 
+/** This process, for people: the command's name alone, for its arguments may hold what nobody else is to see. */
+export function processName(): string {
+  const command = /^[a-z]+$/.test(process.argv[2] ?? '') ? ` ${process.argv[2]}` : '';
+  return `cambium${command} (process ${process.pid})`;
+}
+
 /** Removes the rows of a run. */
 function forget({ db }: Store, run: string): void {
   db.prepare('DELETE FROM leases WHERE run = ?').run(run);
   db.prepare('DELETE FROM volume_uses WHERE run = ?').run(run);
+  db.prepare('DELETE FROM reservations WHERE run = ?').run(run);
 }
 
 /**

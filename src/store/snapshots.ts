@@ -1,5 +1,5 @@
 /** Rows of snapshots and the keys they are filed under. */
-import type { SnapshotId, StepKey } from '../plan/index.ts';
+import type { SnapshotId, StepKey, StepUsage } from '../plan/index.ts';
 import { type Database, prepared, transaction } from './database.ts';
 
 export interface SnapshotRow {
@@ -61,6 +61,8 @@ export interface NewSnapshot {
   stage: string;
   title: string;
   durationMs: number;
+  /** Of its command. */
+  usage?: StepUsage;
   key: StepKey;
   /** Another key that finds it too. */
   alias?: StepKey | undefined;
@@ -73,8 +75,8 @@ export function insertSnapshot(db: Database, snapshot: NewSnapshot): void {
   const now = Date.now();
   transaction(db, () => {
     db.prepare(
-      `INSERT INTO snapshots (id, parent, driver, folders, stage, title, created_ms, last_used_ms, duration_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO snapshots (id, parent, driver, folders, stage, title, created_ms, last_used_ms, duration_ms, usage)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       snapshot.id,
       snapshot.parent ?? null,
@@ -85,6 +87,7 @@ export function insertSnapshot(db: Database, snapshot: NewSnapshot): void {
       now,
       now,
       Math.round(snapshot.durationMs),
+      snapshot.usage === undefined ? null : JSON.stringify(snapshot.usage),
     );
     db.prepare('INSERT INTO leases (run, snapshot) VALUES (?, ?)').run(snapshot.run, snapshot.id);
     fileKey(db, snapshot.key, snapshot.id, snapshot.key);
@@ -99,6 +102,16 @@ export function fileKey(db: Database, key: StepKey, snapshot: SnapshotId, canoni
     snapshot,
     canonical,
   );
+}
+
+/** What the commands that made the snapshots used; those that no command made are left out. */
+export function usageOf(db: Database, ids: readonly SnapshotId[]): Map<SnapshotId, StepUsage> {
+  const rows = db
+    .prepare(
+      'SELECT id, usage FROM snapshots WHERE usage IS NOT NULL AND id IN (SELECT value FROM json_each(?))',
+    )
+    .all(JSON.stringify(ids)) as { id: SnapshotId; usage: string }[];
+  return new Map(rows.map(({ id, usage }) => [id, JSON.parse(usage) as StepUsage]));
 }
 
 /** Notes that the snapshots were used now. */

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { wrongUse } from '../kit/errors.ts';
 import { transaction } from '../store/database.ts';
-import { isAlive, newId, type RunHandle } from '../store/runs.ts';
+import { isAlive, newId, processName, type RunHandle } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import { requireVolume } from './rows.ts';
 
@@ -88,7 +88,7 @@ export function tryUse(
       run.id,
       name,
       mode,
-      thisProcess(),
+      processName(),
     );
     db.prepare('UPDATE volumes SET last_used_ms = ? WHERE name = ?').run(Date.now(), name);
     return [];
@@ -114,10 +114,4 @@ export function inUse(name: string, users: readonly LiveUse[]) {
 
 function shownUsers(users: readonly LiveUse[]): string {
   return [...new Set(users.map(({ user }) => user))].join(', ');
-}
-
-/** The command's name alone: its arguments may hold what nobody else is to see. */
-function thisProcess(): string {
-  const command = /^[a-z]+$/.test(process.argv[2] ?? '') ? ` ${process.argv[2]}` : '';
-  return `cambium${command} (process ${process.pid})`;
 }

@@ -2,7 +2,17 @@
  * What carries out steps. The scheduler sees steps, keys and snapshots; how a worker forks, runs and commits is its
  * own affair, and so is where it does it.
  */
-import type { Copy, SnapshotId, Source, Step, StepFailure, StepId, StepKey } from '../plan/index.ts';
+import type {
+  Compute,
+  Copy,
+  SnapshotId,
+  Source,
+  Step,
+  StepFailure,
+  StepId,
+  StepKey,
+  StepUsage,
+} from '../plan/index.ts';
 import type { CacheHit } from '../store/snapshots.ts';
 
 export interface Worker {
@@ -17,12 +27,24 @@ export interface Worker {
   contentOf(copy: Copy, snapshotOf: SnapshotOf): ContentFacts;
   /** What identifies a source and its content, as `name → digest`. */
   identify(source: Source): Promise<Readonly<Record<string, string>>>;
+  /** Throws a UserError for compute that this worker can never give. */
+  checkCompute(compute: Compute): void;
+  /** Holds compute for a step until it is disposed of; waits while it isn't free. Undefined when it was given up. */
+  reserve(compute: Compute, wait: ComputeWait): Promise<Disposable | undefined>;
   /** Runs a step on a fork of its base and files the result under its key. */
   execute(task: StepTask): Promise<StepOutcome>;
   /** Content of one file of a snapshot, or undefined. */
   readFile(snapshot: SnapshotId, path: string): Buffer | undefined;
   /** Ends all that the worker has under way. */
   close(): void;
+}
+
+export interface ComputeWait {
+  signal: AbortSignal;
+  /** Called once, with what is in the way, in words. */
+  onWait: (reason: string) => void;
+  /** Asked while it waits: whether nobody needs it any more. */
+  isOver?: () => boolean;
 }
 
 /** The snapshot of another step of the plan. */
@@ -37,7 +59,7 @@ export interface StepTask {
   alias: StepKey | undefined;
   base: SnapshotId | undefined;
   snapshotOf: SnapshotOf;
-  limits: { cpus?: number; memoryBytes?: number; pids?: number };
+  limits: Compute;
   timeoutMs: number | undefined;
   signal: AbortSignal;
   onOutput: (stream: 'stdout' | 'stderr', text: string) => void;
@@ -46,10 +68,11 @@ export interface StepTask {
 }
 
 export type StepOutcome =
-  | { outcome: 'done'; snapshot: SnapshotId; durationMs: number }
+  | { outcome: 'done'; snapshot: SnapshotId; durationMs: number; usage?: StepUsage }
   | {
       outcome: 'failed';
       failure: Omit<StepFailure, 'tail' | 'location' | 'workspaceKept'>;
       workspace: string | undefined;
+      usage?: StepUsage;
     }
   | { outcome: 'cancelled' };

@@ -31,7 +31,7 @@ export function define(): Command {
     ['cambium build -o type=docker,dest=hello.tar', 'write a tar for docker load'],
     ['cambium build -o type=oci,dest=out/', 'write a folder in OCI layout'],
     ['cambium build volume://src -o type=local,dest=volume://out/bin', 'from one volume to another'],
-    ['cambium build --cpus 2 --memory 1g', 'give each run two cores and 1 GiB'],
+    ['cambium build --cpus 2 --memory 1g --stats', 'give each run two cores and 1 GiB; show what it used'],
   ]);
 }
 
@@ -51,7 +51,11 @@ async function build(given: BuildFlags): Promise<void> {
     }
     const { build: run } = await import('../../frontends/project.ts');
     const renderer = await chooseRenderer(flags);
-    const { sink, last } = remembering(renderer.onEvent);
+    const usage = flags.stats ? (await import('../stats.ts')).usageOfBuild() : undefined;
+    const { sink, last } = remembering((event) => {
+      usage?.onEvent(event);
+      renderer.onEvent(event);
+    });
     const interruption = listenForInterrupts(() => tell('\nstopping: press Ctrl-C again to end at once\n'));
     try {
       const result = await run({
@@ -80,6 +84,7 @@ async function build(given: BuildFlags): Promise<void> {
       }
       const done = last();
       if (done && saysSummary(flags)) tell(formatSummary(done, colorsFor(standardError)));
+      if (usage !== undefined && flags.progress !== 'json') tell(usage.table());
       process.exitCode = exitCodes[result.outcome];
     } finally {
       renderer.close();

@@ -46,6 +46,7 @@ async function allFindings(storeDir: string): Promise<Finding[]> {
     machine.checkBtrfs(storeDir),
     ...(await checkRuntimes()),
     machine.checkCgroups(),
+    machine.checkBudget(),
     ...checkPrograms(),
     machine.checkDisk(storeDir),
   ];

@@ -8,6 +8,7 @@ import { colorsFor, print, standardOutput, tell } from '../io.ts';
 import { outputTypes, parseOutputs } from '../outputs.ts';
 import { plainRenderer } from '../progress/plain.ts';
 import { listenForInterrupts } from '../signals.ts';
+import { usageCells, usageHeads } from '../stats.ts';
 import { formatBytes, formatTable } from '../text.ts';
 import { parseSourceDateEpoch } from '../values.ts';
 
@@ -31,8 +32,14 @@ export function definitions(inStore: InStore): Definition[] {
     [
       withJson(new Command('history').description('how an image came about, the newest first'))
         .argument('<image>', 'a name or an id')
-        .action((name: string, flags: Flags) => inStore(flags, (store) => history(store, name, flags.json))),
-      [['cambium image history hello:latest', 'what made each layer, and how big it is']],
+        .option('--stats', 'show what each command used when it ran', false)
+        .action((name: string, flags: Flags & { stats: boolean }) =>
+          inStore(flags, (store) => history(store, name, flags)),
+        ),
+      [
+        ['cambium image history hello:latest', 'what made each layer, and how big it is'],
+        ['cambium image history --stats hello:latest', 'and the time, CPU, memory and disk that it took'],
+      ],
     ],
     [
       withJson(new Command('diff').description('in which paths two images differ, and how'))
@@ -117,19 +124,20 @@ async function inspect(store: Store, names: readonly string[]): Promise<void> {
   });
 }
 
-async function history(store: Store, name: string, asJson: boolean): Promise<void> {
+async function history(store: Store, name: string, { json: asJson, stats }: Flags & { stats: boolean }) {
   const image = requireImage(store.db, name);
   const { imageHistory } = await import('../../images/index.ts');
   await withSnapshots(store, async (context) => {
     const lines = await imageHistory(context, image);
     if (asJson) print(`${JSON.stringify(lines, undefined, 2)}\n`);
     else {
-      const rows = lines.map(({ created, sizeBytes, createdBy }) => [
+      const rows = lines.map(({ created, sizeBytes, createdBy, usage }) => [
         created,
         formatBytes(sizeBytes),
+        ...(stats ? usageCells(usage) : []),
         createdBy,
       ]);
-      print(formatTable([['CREATED', 'SIZE', 'BY'], ...rows]));
+      print(formatTable([['CREATED', 'SIZE', ...(stats ? usageHeads : []), 'BY'], ...rows]));
     }
   });
 }

@@ -5,6 +5,7 @@ import { addExamples } from '../help.ts';
 import { colorsFor, print, standardOutput } from '../io.ts';
 import { withStore } from '../open-store.ts';
 import { openProjectOf } from '../project.ts';
+import { formatCompute } from '../stats.ts';
 import { formatTable, titleBeside } from '../text.ts';
 import { holdVolumes } from '../volume-places.ts';
 
@@ -15,7 +16,7 @@ export function define(): Command {
     .option('--json', 'print the plan and its report as JSON', false);
   addPlanFlags(command).action(showPlan);
   return addExamples(command, [
-    ['cambium plan', 'what would run'],
+    ['cambium plan', 'what would run, and after three runs what each command needs'],
     ['cambium plan hello.spec --json', 'the whole plan, for programs'],
   ]);
 }
@@ -34,19 +35,20 @@ async function showPlan(where: string | undefined, raw: RawFlags & { json: boole
       return;
     }
     const { green, yellow, dim } = colorsFor(standardOutput);
+    const shown = rows.filter(isShown);
+    const hasNeeds = shown.some(({ needs }) => needs !== undefined);
     const paint = { hit: green, miss: yellow, unknown: dim };
     print(
       formatTable([
-        ['STAGE', 'STEP', 'KEY', 'STATE', 'WHY'],
-        ...rows
-          .filter(isShown)
-          .map(({ stage, title, key, state, reason }) => [
-            stage,
-            titleBeside(stage, title),
-            key?.slice(0, 12) ?? '-',
-            paint[state](state),
-            reason,
-          ]),
+        ['STAGE', 'STEP', 'KEY', 'STATE', ...(hasNeeds ? ['NEEDS'] : []), 'WHY'],
+        ...shown.map(({ stage, title, key, state, reason, needs }) => [
+          stage,
+          titleBeside(stage, title),
+          key?.slice(0, 12) ?? '-',
+          paint[state](state),
+          ...(hasNeeds ? [needs === undefined ? '-' : formatCompute(needs)] : []),
+          reason,
+        ]),
       ]),
     );
   });

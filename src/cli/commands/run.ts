@@ -37,6 +37,7 @@ async function run(store: Store, name: string, flags: RunFlags, attached: Attach
   const { openRunnable } = await import('../../frontends/runnable.ts');
   const worker = createLocalWorker(store);
   try {
+    worker.checkCompute(flags.limits);
     const image = await openRunnable(store, worker, name, process.cwd(), attached.signal);
     const config = configOf(image.config, flags.wishes);
     const { argv, ...process_ } = processOf(config, name);
@@ -63,6 +64,7 @@ async function run(store: Store, name: string, flags: RunFlags, attached: Attach
       limits: flags.limits,
       timeoutMs: flags.timeoutMs,
       signal: attached.signal,
+      onComputeWait: (reason) => tell(`waiting: ${reason}\n`),
       onWait: (volume, users) => tell(`waiting for the volume ${volume}, in use by ${users}\n`),
       extras: {
         // On a terminal Ctrl-C is a key: without keys, nobody could end the command.

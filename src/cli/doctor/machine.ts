@@ -2,6 +2,8 @@
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname } from 'node:path';
+import { UserError } from '../../kit/errors.ts';
+import { machineBudget, shownAmount } from '../../workers/local/compute/budget.ts';
 import { hierarchies } from '../../workers/local/runtimes/cgroups.ts';
 import { findProgram } from '../../workers/local/runtimes/programs.ts';
 import { formatBytes } from '../text.ts';
@@ -68,6 +70,15 @@ export function checkCgroups(): Finding {
     return limited('cgroups', `${version}, without ${absent.join(', ')}: those limits of runs can't be set`);
   }
   return ok('cgroups', `${version}, with cpu, memory and pids`);
+}
+
+export function checkBudget(): Finding {
+  try {
+    return ok('budget', `${shownAmount(machineBudget())} for runs that ask for compute`);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return missing('budget', error.message);
+  }
 }
 
 function controllersBelow(mount: string): string[] {

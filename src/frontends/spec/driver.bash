@@ -52,6 +52,7 @@ image() { _cambium_record image "$@"; }
 base() { _cambium_record base "$@"; }
 builder() { _cambium_record builder "$@"; }
 extra_input() { _cambium_record extra_input "$@"; }
+compute() { _cambium_record compute "$@"; }
 
 # Runs a stage's config.sh; once, unless the exported variables changed since.
 _cambium_configure() {

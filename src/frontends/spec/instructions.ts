@@ -1,17 +1,21 @@
-/** The words of a spec besides `stage`: `image`, `base`, `builder`, `extra_input`. */
+/** The words of a spec besides `stage`: `image`, `base`, `builder`, `extra_input`, `compute`. */
 import type { SourceLocation } from '../../kit/errors.ts';
 import type { ImageConfig, Source } from '../../plan/index.ts';
 import type { Complaint } from '../complaints.ts';
+import { readCompute } from '../compute.ts';
 import { configureImage } from '../image-config.ts';
 import { parseSource } from '../sources.ts';
 import { checkInput } from '../stages/inputs.ts';
 import type { Instruction } from '../stages/result.ts';
+import type { StatedCompute } from './stages.ts';
 
 export interface Instructions {
   base: { source: Source; location: SourceLocation } | undefined;
   builder: { source: Source; location: SourceLocation } | undefined;
   /** Paths of the tree that stages see which are called after the `after`th instruction. */
   extraInputs: readonly { path: string; after: number }[];
+  /** What the stage may use that is called next. */
+  computes: readonly StatedCompute[];
 }
 
 /** Reads the instructions in their order; image instructions change `config`. */
@@ -26,10 +30,23 @@ export function applyInstructions(
     builder: undefined,
   };
   const extraInputs: { path: string; after: number }[] = [];
+  const computes: StatedCompute[] = [];
   for (const [index, { word, args, location }] of instructions.entries()) {
     if (word === 'image') {
       const wrong = configureImage(config, args);
       if (wrong !== undefined) complaints.push({ code: 'bad-image-word', ...wrong, location });
+      continue;
+    }
+    if (word === 'compute') {
+      const read = readCompute(args.map(pairOf));
+      if ('wrong' in read)
+        complaints.push({
+          code: 'bad-compute',
+          message: read.wrong,
+          ...(read.hint && { hint: read.hint }),
+          location,
+        });
+      else computes.push({ compute: read.compute, after: index, location });
       continue;
     }
     const [value] = args;
@@ -47,5 +64,10 @@ export function applyInstructions(
       else found[word] = { source: parsed.source, location };
     }
   }
-  return { ...found, extraInputs };
+  return { ...found, extraInputs, computes };
+}
+
+function pairOf(text: string): [name: string, value: string] {
+  const at = text.indexOf('=');
+  return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }

@@ -1,4 +1,6 @@
 /** The stages that a spec called, with all that each of them sees. */
+import type { SourceLocation } from '../../kit/errors.ts';
+import type { Compute } from '../../plan/index.ts';
 import type { Complaint } from '../complaints.ts';
 import type { SnapshotFiles } from '../request.ts';
 import { findStage, type StageFolder } from '../stages/folder.ts';
@@ -8,23 +10,37 @@ import type { Evaluation } from '../stages/result.ts';
 import type { FolderStage } from '../stages/steps.ts';
 import { declaredVolumes } from '../stages/volumes.ts';
 
+/** `compute`, said after so many instructions. */
+export interface StatedCompute {
+  compute: Compute;
+  after: number;
+  location: SourceLocation;
+}
+
 export interface CallsRequest {
   tree: string;
   evaluation: Evaluation;
   extraInputs: readonly { path: string; after: number }[];
+  computes: readonly StatedCompute[];
   /** Files of the configure step. */
   files: SnapshotFiles;
 }
 
 /** The stages in the order of their calls; complains once about each stage that can't be run. */
 export function calledStages(
-  { tree, evaluation, extraInputs, files }: CallsRequest,
+  { tree, evaluation, extraInputs, computes, files }: CallsRequest,
   complaints: Complaint[],
 ): FolderStage[] {
   const folders = new Map<string, StageFolder | undefined>();
   const stages: FolderStage[] = [];
+  let earlier = 0;
   for (const { args, location, exported, after } of evaluation.stages) {
     const [name = ''] = args;
+    // What was said since the call before is for this one.
+    const compute: Compute = {};
+    for (const one of computes)
+      if (one.after >= earlier && one.after < after) Object.assign(compute, one.compute);
+    earlier = after;
     if (args.length !== 1) {
       complaints.push({
         code: 'bad-arguments',
@@ -54,9 +70,12 @@ export function calledStages(
       settings: persistedBy(folder, files),
       env: exported,
       volumes: declaredVolumes(folder.path, complaints),
+      compute,
       fromConfigure: evaluation.changed.has(name),
     });
   }
+  for (const { location } of computes.filter((one) => one.after >= earlier))
+    complaints.push({ code: 'bad-compute', message: 'No stage is called after this `compute`.', location });
   return stages;
 }
 

@@ -2,7 +2,7 @@
 import type { SourceLocation } from '../../kit/errors.ts';
 
 export interface Instruction {
-  word: 'image' | 'base' | 'builder' | 'extra_input';
+  word: 'image' | 'base' | 'builder' | 'extra_input' | 'compute';
   args: string[];
   location: SourceLocation;
 }
@@ -82,6 +82,7 @@ function take(evaluation: Evaluation, { type, args }: DriverRecord, location: So
     case 'base':
     case 'builder':
     case 'extra_input':
+    case 'compute':
       evaluation.instructions.push({ word: type, args, location });
       break;
     case 'changed':

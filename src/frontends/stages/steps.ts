@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type {
+  Compute,
   Copy,
   Mount,
   PlanLocation,
@@ -12,6 +13,7 @@ import type {
   StepId,
   VolumeMount,
 } from '../../plan/index.ts';
+import { computeField } from '../compute.ts';
 import { configureStep, stageEnvironment } from './configure.ts';
 import type { StageFolder } from './folder.ts';
 import { copyOfInput } from './inputs.ts';
@@ -34,6 +36,7 @@ export interface FolderStage extends StageFacts {
   settings: string | undefined;
   env: Readonly<Record<string, string>>;
   volumes: readonly VolumeMount[];
+  compute?: Compute;
   /** Its folder is taken from the configure step, because config.sh made files in it. */
   fromConfigure: boolean;
 }
@@ -47,6 +50,7 @@ export interface CommandStage extends StageFacts {
   user: string;
   network: RunOp['network'];
   volumes: readonly VolumeMount[];
+  compute?: Compute;
 }
 
 export interface CopyStage extends StageFacts {
@@ -267,6 +271,7 @@ function commandOp({ argv, env, cwd, user, network }: CommandStage): Omit<RunOp,
 function runStep(stage: StageStep, place: Place, title: string, op: Omit<RunOp, 'type'>): Step {
   return {
     ...common(stage, place, title, { type: 'run', ...op }),
+    ...(stage.type === 'copy' ? {} : computeField(stage.compute)),
     ...(place.request.noCache(stage.name) ? { noCache: true } : {}),
   };
 }

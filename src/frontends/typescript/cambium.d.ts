@@ -35,6 +35,16 @@ export interface Image {
   readonly kind: 'image';
 }
 
+/** What a command may use; what is left out, the flags of the build say. It decides no result, and is part of no key. */
+export interface Compute {
+  /** Cores, may be a fraction. */
+  cpus?: number;
+  /** `512m`, `4g`; a number is bytes. */
+  memory?: string | number;
+  /** Processes and threads; 0 for no limit. */
+  pids?: number;
+}
+
 export interface StageOptions {
   /** What the stage finds in its assets/settings.bash, besides what its config.sh persists. */
   settings?: Readonly<Record<string, string | number | boolean>>;
@@ -44,6 +54,7 @@ export interface StageOptions {
   inputs?: readonly string[];
   /** Volumes that its script sees, by name: `{ src: '/src', tools: '/opt/tools:ro' }`. What they hold is in no key. */
   volumes?: Readonly<Record<string, string>>;
+  compute?: Compute;
 }
 
 export interface CommandOptions {
@@ -58,6 +69,7 @@ export interface CommandOptions {
   network?: 'host' | 'none' | 'nat';
   /** Volumes that it sees, by name: `{ src: '/src' }`. What they hold is in no key. */
   volumes?: Readonly<Record<string, string>>;
+  compute?: Compute;
 }
 
 export interface CopyOptions {

@@ -1,8 +1,9 @@
 /** The entries of an image in TypeScript → stages: folders (configured as a spec's are), commands, copies. */
 import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, posix, resolve } from 'node:path';
-import type { Copy, Plan, Step } from '../../plan/index.ts';
+import type { Compute, Copy, Plan, Step } from '../../plan/index.ts';
 import { type Complaint, throwComplaints } from '../complaints.ts';
+import { readCompute } from '../compute.ts';
 import type { PlanRequest, SnapshotFiles } from '../request.ts';
 import { evaluationComplaints } from '../spec/errors.ts';
 import { inputsOf, persistedBy } from '../spec/stages.ts';
@@ -141,6 +142,7 @@ function stageOf(entry: StageEntry, known: Known, complaints: Complaint[]): Stag
         user,
         network,
         volumes,
+        compute: computeOf(entry, complaints),
       };
     }
     case 'copy':
@@ -150,11 +152,24 @@ function stageOf(entry: StageEntry, known: Known, complaints: Complaint[]): Stag
   }
 }
 
+function computeOf(
+  { options, location }: FolderEntry | Extract<StageEntry, { kind: 'command' }>,
+  complaints: Complaint[],
+): Compute {
+  const said = Object.entries(options.compute ?? {}).filter(([, value]) => value !== undefined);
+  const read = readCompute(said.map(([name, value]) => [name, String(value)]));
+  if ('compute' in read) return read.compute;
+  const { wrong: message, hint } = read;
+  complaints.push({ code: 'bad-compute', message, ...(hint && { hint }), location });
+  return {};
+}
+
 function folderStage(
-  { name, options, location }: FolderEntry,
+  entry: FolderEntry,
   { tree, folders, files, evaluation }: Known,
   complaints: Complaint[],
 ): StageStep | undefined {
+  const { name, options, location } = entry;
   const folder = folders.get(name);
   if (folder === undefined) return undefined;
   const extra = (options.inputs ?? []).flatMap((input) => {
@@ -178,6 +193,7 @@ function folderStage(
       ...declaredVolumes(folder.path, complaints),
       ...volumesOf(options.volumes, location, complaints),
     ],
+    compute: computeOf(entry, complaints),
     fromConfigure: evaluation?.changed.has(name) === true,
   };
 }

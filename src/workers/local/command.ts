@@ -17,6 +17,8 @@ export interface CommandRequest extends Pick<StepTask, 'limits' | 'timeoutMs' | 
   op: RunOp & { root: { type: 'snapshot' } };
   mounts: readonly CommandMount[];
   onWait: VolumeWait;
+  /** Called once, in words, when the compute that it asks for isn't free. */
+  onComputeWait: (reason: string) => void;
   extras: Omit<RunExtras, 'mounts'>;
   /** How the snapshot is listed that the fork becomes when the command exits with 0; else it is thrown away. */
   commit?: { stage: string; title: string };
@@ -35,6 +37,7 @@ export async function runCommand(
 ): Promise<CommandResult> {
   const { snapshots, run } = worker;
   const { op, snapshot, commit, limits, timeoutMs, signal, onWait } = request;
+  using _held = await worker.reserve(limits, { signal, onWait: request.onComputeWait });
   const startedMs = performance.now();
   const workspace = snapshots.fork(snapshot);
   let isCommitted = false;

@@ -1,8 +1,9 @@
 /** How a run that failed is told. */
+import type { Compute } from '../../plan/index.ts';
 import type { RunResult } from './runtimes/index.ts';
 
-/** Why the command `argv` failed, for a person. */
-export function describeFailure(result: RunResult, argv: readonly string[]) {
+/** Why the command `argv` failed, for a person; `compute` is what the build file gives it. */
+export function describeFailure(result: RunResult, argv: readonly string[], compute: Compute = {}) {
   const program = argv[0] ?? '';
   switch (result.outcome) {
     case 'exit':
@@ -24,7 +25,10 @@ export function describeFailure(result: RunResult, argv: readonly string[]) {
         reason: 'out-of-memory' as const,
         memory: { limitBytes: result.limitBytes, peakBytes: result.peakBytes },
         message: `The command ran out of memory: it was killed at its limit of ${mebibytes(result.limitBytes)} (peak ${mebibytes(result.peakBytes)}).`,
-        hint: 'Give it more with --memory.',
+        hint:
+          compute.memoryBytes === undefined
+            ? 'Give it more with --memory.'
+            : 'Give it more: `memory=` in the build file.',
       };
     case 'timeout':
       return {

@@ -31,6 +31,7 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
     });
     if (!caches) return { outcome: 'cancelled' };
     const result = await runIn(place, op, workspace, { ...task, caches: caches.hosts });
+    const { refusedPids: _, ...usage } = result.usage;
     if (result.outcome === 'exit' && result.exitCode === 0) {
       const durationMs = performance.now() - startedMs;
       const { stage, title } = task.step;
@@ -41,15 +42,21 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
         stage,
         title,
         durationMs,
+        usage,
       });
       isDone = true;
       await caches.keep();
-      return { outcome: 'done', snapshot, durationMs };
+      return { outcome: 'done', snapshot, durationMs, usage };
     }
     if (result.outcome === 'cancelled') return { outcome: 'cancelled' };
     const kept = keepWorkspace(place, workspace, task.base, resolveSteps(op, task.snapshotOf));
     isDone = true;
-    return { outcome: 'failed', failure: describeFailure(result, op.argv), workspace: kept };
+    return {
+      outcome: 'failed',
+      failure: describeFailure(result, op.argv, task.step.compute),
+      workspace: kept,
+      usage,
+    };
   } finally {
     if (!isDone) snapshots.discard(workspace);
   }

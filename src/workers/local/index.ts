@@ -7,6 +7,8 @@ import { beginRun, lease, type Run } from '../../store/runs.ts';
 import { findKey, lineageOf } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
 import type { StepOutcome, Worker } from '../worker.ts';
+import { asksForCompute, checkCompute } from './compute/budget.ts';
+import { reserveCompute } from './compute/reserve.ts';
 import { type Contents, openContents } from './copy/content.ts';
 import { executeCopy } from './copy/execute.ts';
 import { endEmulation } from './emulation.ts';
@@ -40,6 +42,7 @@ function noSnapshot(): never {
 
 export { type CommandRequest, type CommandResult, runCommand } from './command.ts';
 export type { CommandMount } from './command-mounts.ts';
+export { checkCompute, machineBudget, shownAmount } from './compute/budget.ts';
 export { describeFailure } from './describe-failure.ts';
 export type { KeptWorkspace } from './execute-run.ts';
 export type { Provisions } from './provisions.ts';
@@ -98,6 +101,13 @@ export function createLocalWorker(
       const identity = await identifySource(store, source);
       identities.set(source, identity);
       return identity;
+    },
+    checkCompute(compute) {
+      if (asksForCompute(compute)) checkCompute(compute);
+    },
+    async reserve(compute, wait) {
+      if (!asksForCompute(compute)) return { [Symbol.dispose]() {} };
+      return reserveCompute(store, open().run, compute, wait);
     },
     async execute(task) {
       const { run, snapshots } = await openAndSweep();

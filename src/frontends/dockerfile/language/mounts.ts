@@ -1,8 +1,9 @@
 /** `RUN --mount=…`: fields separated by commas, whose values may hold variables. */
 import { posix } from 'node:path';
+import { readSizeBytes } from '../../../kit/amounts.ts';
 import { didYouMean } from '../../../kit/suggest.ts';
 import type { RunMount } from './mount-types.ts';
-import { readFields, readSizeBytes, readSwitch, readUnsigned } from './values.ts';
+import { readFields, readSwitch, readUnsigned } from './values.ts';
 
 /** What is wrong with a mount; the caller knows where it stands. */
 export class MountError extends Error {

@@ -48,17 +48,6 @@ export function readDurationNs(text: string): number | undefined {
   return sign === '-' ? -Number(total) : Number(total);
 }
 
-const powers = ['', 'k', 'm', 'g', 't', 'p'];
-
-/** A size such as `64m` or `1.5GiB` in bytes, units of 1024 as for memory, or undefined. */
-export function readSizeBytes(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d*)?|\.\d+) ?([kmgtp]?)(?:i?b)?$/i.exec(text);
-  if (match === null) return undefined;
-  const power = powers.indexOf((match[2] as string).toLowerCase());
-  const size = Math.trunc(Number(match[1]) * 1024 ** power);
-  return Number.isSafeInteger(size) ? size : undefined;
-}
-
 /** Fields of one line of CSV; a field in double quotes may hold commas. Undefined when quotes don't fit. */
 export function readFields(line: string): string[] | undefined {
   const fields: string[] = [];

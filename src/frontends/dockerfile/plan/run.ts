@@ -1,11 +1,13 @@
 /** RUN → one step that runs a command, with its mounts. */
 import { posix } from 'node:path';
 import type { Mount, Network, PlanScript, RunOp, StepId } from '../../../plan/index.ts';
+import { computeField } from '../../compute.ts';
 import { blame } from '../language/complain.ts';
 import { chompHeredoc, heredocOf } from '../language/heredoc.ts';
 import { samePlatform } from '../language/platform.ts';
 import type { BindMount, CacheMount, RunInstruction, RunMount } from '../language/types.ts';
 import { proxyVariables } from './arguments.ts';
+import { computeOf } from './compute.ts';
 import { commandOf } from './configure.ts';
 import { sourceOf } from './copy.ts';
 import { runLine } from './history.ts';
@@ -54,7 +56,11 @@ export async function planRun(
   const title = titleOf(instruction.text);
   const script = scriptOf(instruction, argv);
   const { location } = instruction;
-  state.top = list.add({ stage: label, title, base: state.top, op, location, ...(script && { script }) });
+  state.top = list.add({
+    ...{ stage: label, title, base: state.top, op, location },
+    ...(script && { script }),
+    ...computeField({ ...state.compute, ...computeOf(instruction) }),
+  });
   const args = state.args.map(({ name, value }) => ({ name, value: state.env.get(name) ?? value ?? '' }));
   addHistory(state, runLine(argv, args), state.top);
 }

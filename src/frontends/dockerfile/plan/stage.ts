@@ -6,6 +6,7 @@ import { parseTrigger } from '../language/dockerfile.ts';
 import { expandInstruction, expandWord } from '../language/expand-instruction.ts';
 import { parsePlatform, samePlatform } from '../language/platform.ts';
 import type { Stage, StageInstruction, WorkdirInstruction } from '../language/types.ts';
+import { computeOf, refuseCompute } from './compute.ts';
 import { configure } from './configure.ts';
 import { planCopy } from './copy.ts';
 import { describeSource, forPlatform, imagePlace, type Place } from './places.ts';
@@ -18,6 +19,7 @@ import { titleOf } from './step-list.ts';
 export async function planStage(planner: Planner, stage: Stage): Promise<StageState> {
   const context = contextOfStage(planner, stage);
   const state = context ? await fromPlace(planner, stage, context) : await fromBase(planner, stage);
+  state.compute = computeOf(stage.from);
   prepare(state);
   if (context) return state;
   const triggers = (state.config.OnBuild ?? []).concat(state.triggers);
@@ -91,6 +93,7 @@ function emptyState(planner: Planner, stage: Stage): StageState {
     hasOwnCmd: false,
     hasWorkdir: false,
     triggers: [],
+    compute: {},
   };
 }
 
@@ -126,6 +129,7 @@ async function planInstruction(
   current: number,
 ): Promise<void> {
   const { checker, dockerfile, global, options } = planner;
+  if (written.type !== 'run') refuseCompute(written);
   const onUnset = (instruction: StageInstruction, unset: ReadonlySet<string>) =>
     checkUndefined(checker, instruction, unset, {
       declared: new Set(state.args.map(({ name }) => name)),

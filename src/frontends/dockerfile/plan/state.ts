@@ -1,5 +1,5 @@
 /** A stage while its instructions are gone through: where its filesystem stands, its configuration and its variables. */
-import type { HistoryLine, ImageConfig, Platform, StepId } from '../../../plan/index.ts';
+import type { Compute, HistoryLine, ImageConfig, Platform, StepId } from '../../../plan/index.ts';
 
 export interface StageState {
   /** What people see: its name, or `stage-0`. */
@@ -20,6 +20,8 @@ export interface StageState {
   hasWorkdir: boolean;
   /** Triggers of ONBUILD in this stage, for stages that start from it. */
   triggers: string[];
+  /** What its commands may use, where they say nothing themselves. */
+  compute: Compute;
 }
 
 export const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

@@ -1,5 +1,5 @@
 /** The steps of a plan in the making. */
-import type { Op, PlanLocation, PlanScript, Source, Step, StepId } from '../../../plan/index.ts';
+import type { Compute, Op, PlanLocation, PlanScript, Source, Step, StepId } from '../../../plan/index.ts';
 
 export interface NewStep {
   stage: string;
@@ -9,6 +9,7 @@ export interface NewStep {
   location?: PlanLocation;
   internal?: boolean;
   script?: PlanScript;
+  compute?: Compute;
 }
 
 export interface StepList {

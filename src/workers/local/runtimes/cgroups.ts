@@ -6,6 +6,7 @@
 import { readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../../../kit/errors.ts';
+import type { RunUsage } from './types.ts';
 
 export const parentName = 'cambium';
 
@@ -51,13 +52,9 @@ function hierarchyOf(controller: string): Hierarchy | undefined {
   return hierarchies().find(({ controllers }) => controllers.includes(controller));
 }
 
-export interface CgroupUsage {
-  cpuMs?: number;
-  peakMemoryBytes?: number;
+export interface CgroupUsage extends Omit<RunUsage, 'wallMs'> {
   /** Processes that the kernel killed because the cgroup's memory was full. */
   oomKills: number;
-  /** Processes and threads that could not be made, for there were as many as may be. */
-  refusedPids?: number;
 }
 
 /** What the run `id` used so far; call it before `removeCgroup`. What the kernel doesn't tell is left out. */
@@ -65,7 +62,7 @@ export function readUsage(id: string): CgroupUsage {
   const usage: CgroupUsage = { oomKills: 0 };
   for (const { mount, version, controllers } of hierarchies()) {
     const file = (name: string) => read(`${mount}${cgroupPath(id)}/${name}`);
-    const take = (field: 'cpuMs' | 'peakMemoryBytes' | 'refusedPids', value: number | undefined) => {
+    const take = (field: Exclude<keyof CgroupUsage, 'oomKills'>, value: number | undefined) => {
       if (value !== undefined) usage[field] = value;
     };
     if (version === 2 || controllers.includes('pids')) {
@@ -73,15 +70,26 @@ export function readUsage(id: string): CgroupUsage {
     }
     if (version === 2) {
       const micros = field(file('cpu.stat'), 'usage_usec');
-      take('cpuMs', micros === undefined ? undefined : micros / 1e3);
+      take('cpuMs', micros === undefined ? undefined : Math.round(micros / 1e3));
       take('peakMemoryBytes', numeric(file('memory.peak')));
       usage.oomKills += field(file('memory.events'), 'oom_kill') ?? 0;
+      take('readBytes', sum(file('io.stat'), /\brbytes=(\d+)/g));
+      take('writtenBytes', sum(file('io.stat'), /\bwbytes=(\d+)/g));
     } else if (controllers.includes('memory')) {
       take('peakMemoryBytes', numeric(file('memory.max_usage_in_bytes')));
       usage.oomKills += field(file('memory.oom_control'), 'oom_kill') ?? 0;
-    } else if (controllers.includes('cpuacct')) {
+    }
+    if (controllers.includes('cpuacct')) {
       const nanos = numeric(file('cpuacct.usage'));
-      take('cpuMs', nanos === undefined ? undefined : nanos / 1e6);
+      take('cpuMs', nanos === undefined ? undefined : Math.round(nanos / 1e6));
+    }
+    if (controllers.includes('blkio')) {
+      // Some kernels count nothing here, and list no device then: that is not known, and not 0.
+      const bytes = file('blkio.throttle.io_service_bytes')
+        ?.match(/^\S+ (Read|Write) \d+$/gm)
+        ?.join('\n');
+      take('readBytes', sum(bytes, /^\S+ Read (\d+)$/gm));
+      take('writtenBytes', sum(bytes, /^\S+ Write (\d+)$/gm));
     }
   }
   return usage;
@@ -103,6 +111,12 @@ function numeric(text: string | undefined): number | undefined {
 /** A value of a flat keyed file, such as memory.events. */
 function field(text: string | undefined, name: string): number | undefined {
   return numeric(text?.match(new RegExp(`^${name} (\\d+)$`, 'm'))?.[1]);
+}
+
+/** The numbers that the pattern finds, one a device, together. */
+function sum(text: string | undefined, pattern: RegExp): number | undefined {
+  if (text === undefined) return undefined;
+  return [...text.matchAll(pattern)].reduce((total, [, value]) => total + Number(value), 0);
 }
 
 /** Removes the cgroups of one run, killing what is still in them. */

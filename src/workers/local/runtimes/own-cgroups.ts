@@ -9,7 +9,7 @@ import { deviceRules, guardDevices } from './device-guard.ts';
 import { defaultPids, type Limits } from './types.ts';
 
 /** The controllers that limit or measure a run. */
-const wanted = ['memory', 'cpu', 'cpuacct', 'pids', 'devices'];
+const wanted = ['memory', 'cpu', 'cpuacct', 'pids', 'devices', 'blkio', 'io'];
 const cpuPeriodUs = 100_000;
 /** The runtime waits beside what it started. */
 const runtimeProcesses = 1;

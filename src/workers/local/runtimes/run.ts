@@ -113,7 +113,7 @@ async function execute(
   request.signal?.removeEventListener('abort', onAbort);
   await killed;
 
-  const wallMs = performance.now() - started;
+  const wallMs = Math.round(performance.now() - started);
   const { oomKills, ...used } = readUsage(request.id);
   const usage = { wallMs, ...used };
   const failure =

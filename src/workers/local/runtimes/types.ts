@@ -1,5 +1,5 @@
 /** What one isolated run is, apart from the runtime that does it. */
-import type { Network } from '../../../plan/index.ts';
+import type { Compute, Network, StepUsage } from '../../../plan/index.ts';
 
 export interface RunRequest {
   /** Unique on this machine: names the container and its cgroup (`[a-z0-9-]+`). */
@@ -62,13 +62,8 @@ export type RunMount =
 /** Processes and threads of a run that says nothing of them. */
 export const defaultPids = 4096;
 
-export interface Limits {
-  /** Cores, may be a fraction. */
-  cpus?: number;
-  memoryBytes?: number;
-  /** Processes and threads; 0 for no limit, and `defaultPids` when absent. */
-  pids?: number;
-}
+/** Without `pids` it's `defaultPids`. */
+export type Limits = Compute;
 
 export type RunResult = RunOutcome & { usage: RunUsage };
 
@@ -82,10 +77,7 @@ export type RunOutcome =
   | { outcome: 'not-found'; message: string; exitCode: 126 | 127 };
 
 /** What the run used, as far as its cgroup told. */
-export interface RunUsage {
-  wallMs: number;
-  cpuMs?: number;
-  peakMemoryBytes?: number;
+export interface RunUsage extends StepUsage {
   /** How often a process or thread could not be made, for the limit of them was reached. */
   refusedPids?: number;
 }

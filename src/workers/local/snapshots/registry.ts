@@ -5,7 +5,7 @@ import type { SnapshotReader } from '../../../images/ports.ts';
 import { isBtrfs } from '../../../kit/btrfs.ts';
 import { errnoOf, outside } from '../../../kit/errors.ts';
 import { unmount } from '../../../kit/system.ts';
-import type { SnapshotId, StepKey } from '../../../plan/index.ts';
+import type { SnapshotId, StepKey, StepUsage } from '../../../plan/index.ts';
 import { newId, type Run } from '../../../store/runs.ts';
 import { insertSnapshot, lineageOf, setFolded } from '../../../store/snapshots.ts';
 import type { Store } from '../../../store/store.ts';
@@ -38,6 +38,7 @@ export interface CommitRequest {
   stage: string;
   title: string;
   durationMs: number;
+  usage?: StepUsage;
 }
 
 export function driverFor(store: Store): SnapshotDriver {

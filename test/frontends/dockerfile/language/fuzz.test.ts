@@ -12,11 +12,8 @@ import { expandInstruction } from '../../../../src/frontends/dockerfile/language
 import { instructionNames } from '../../../../src/frontends/dockerfile/language/instructions.ts';
 import { parsePlatform } from '../../../../src/frontends/dockerfile/language/platform.ts';
 import { readPorts } from '../../../../src/frontends/dockerfile/language/ports.ts';
-import {
-  readDurationNs,
-  readFields,
-  readSizeBytes,
-} from '../../../../src/frontends/dockerfile/language/values.ts';
+import { readDurationNs, readFields } from '../../../../src/frontends/dockerfile/language/values.ts';
+import { readSizeBytes } from '../../../../src/kit/amounts.ts';
 import { parseChmod } from '../../../../src/kit/chmod.ts';
 import { UserError } from '../../../../src/kit/errors.ts';
 import { compileIgnore, notIgnored, parseIgnoreFile } from '../../../../src/kit/ignore.ts';

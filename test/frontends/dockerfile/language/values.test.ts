@@ -6,11 +6,8 @@ import {
   samePlatform,
 } from '../../../../src/frontends/dockerfile/language/platform.ts';
 import { readPorts } from '../../../../src/frontends/dockerfile/language/ports.ts';
-import {
-  readDurationNs,
-  readFields,
-  readSizeBytes,
-} from '../../../../src/frontends/dockerfile/language/values.ts';
+import { readDurationNs, readFields } from '../../../../src/frontends/dockerfile/language/values.ts';
+import { readSizeBytes } from '../../../../src/kit/amounts.ts';
 import { parseChmod } from '../../../../src/kit/chmod.ts';
 
 test.each<[string, number | undefined]>([
