@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { copyCases } from './cases/copies.ts';
 import { editCases } from './cases/edits.ts';
 import { exportCases } from './cases/exports.ts';
+import { loadCases } from './cases/loads.ts';
 import { registryCases } from './cases/registries.ts';
 import { specCases } from './cases/specs.ts';
 import { stepCases } from './cases/steps.ts';
@@ -33,6 +34,7 @@ const groups: readonly { ids: readonly string[]; cases: (place: Place) => Case[]
   { ids: ['copy-cold', 'copy-unchanged', 'copy-one'], cases: copyCases },
   { ids: ['gib-store', 'gib-layout', 'gib-tar'], cases: exportCases },
   { ids: ['run-true', 'independent-20'], cases: stepCases },
+  { ids: ['load-one', 'load-one-containerd'], cases: loadCases },
   { ids: ['registry-pull', 'registry-push', 'registry-push-one'], cases: registryCases },
 ];
 
