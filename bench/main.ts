@@ -11,6 +11,7 @@ import { arch, cpus, loadavg, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { commandCases } from './cases/commands.ts';
 import { copyCases } from './cases/copies.ts';
 import { editCases } from './cases/edits.ts';
 import { exportCases } from './cases/exports.ts';
@@ -36,6 +37,7 @@ const groups: readonly { ids: readonly string[]; cases: (place: Place) => Case[]
   { ids: ['run-true', 'independent-20'], cases: stepCases },
   { ids: ['load-one', 'load-one-containerd'], cases: loadCases },
   { ids: ['registry-pull', 'registry-push', 'registry-push-one'], cases: registryCases },
+  { ids: ['run-command'], cases: commandCases },
 ];
 
 export interface Report {
