@@ -71,6 +71,10 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
   const slots = semaphore(request.jobs);
   const known = keyPlan(plan, worker, identities);
   const promises = new Map<StepId, Promise<SnapshotId>>();
+  // Those that may still have to run.
+  const commands = new Set(
+    plan.steps.filter(({ id, op }) => op.type === 'run' && !known.get(id)?.hit).map(({ id }) => id),
+  );
   // One failure stops what hasn't begun; what is at work goes on, so that its result isn't lost.
   let hasFailed = false;
 
@@ -151,6 +155,7 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
 
   const execute = (keyed: KeyedStep & { key: StepKey }): Promise<StepOutcome> => {
     const { step, key, alias } = keyed;
+    commands.delete(step.id);
     return worker
       .execute({
         step,
@@ -161,6 +166,7 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
         limits: computeOf(step, request.limits),
         timeoutMs: request.timeoutMs,
         signal,
+        isFollowed: commands.size > 0,
         onWait: (reason) => tellWaiting(step.id, reason),
         onOutput: (stream, text) =>
           onEvent({ type: 'step-output', at: Date.now(), step: step.id, stream, text }),
