@@ -1,14 +1,18 @@
 /** Builds a plan: keys, what is missing, its record; and says in the end what ran and what was reused. */
+import type { ImageState } from '../images/index.ts';
 import type { Digest } from '../kit/digest.ts';
 import type { BuildEvent, EventSink, Plan, SnapshotId, Step, StepFailure, StepId } from '../plan/index.ts';
 import { type InputFacts, inputsOfKey, recordBuild, type StepRecord } from '../store/builds.ts';
 import { newId, withLock } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
+import type { WarmWorker } from '../workers/warm.ts';
 import type { StepTask, Worker } from '../workers/worker.ts';
 import { type BuildInTime, changesSince, reasonOf } from './changes.ts';
 import { identifySources, type KeyedStep } from './keys.ts';
 import { openLogs } from './logs.ts';
-import { runSchedule, type Schedule, type StepReport } from './scheduler.ts';
+import type { StepReport } from './reports.ts';
+import { runSchedule, type Schedule } from './scheduler.ts';
+import type { OpenLane } from './warm/lane.ts';
 
 export interface PlanBuildRequest {
   store: Store;
@@ -26,11 +30,25 @@ export interface PlanBuildRequest {
   /** Something of the result is read afterwards: keep it from being pruned. */
   holdsResult: boolean;
   /** What is done with the results (the plan's, then those for further platforms), before the build is called done. */
-  conclude?: (results: readonly SnapshotId[]) => Promise<{ digest?: Digest; tags: readonly string[] }>;
+  conclude?: (
+    results: readonly SnapshotId[],
+    state: ImageState,
+  ) => Promise<{ digest?: Digest; tags: readonly string[] }>;
+  /** Steps that must run start from their own last results; without it, the build is a clean one. */
+  warm?: { builder: string; open: () => Promise<WarmWorker> };
 }
 
 export type PlanBuildResult =
-  | { outcome: 'done'; result: SnapshotId; ran: number; reused: number; savedMs: number }
+  | {
+      outcome: 'done';
+      result: SnapshotId;
+      /** Of every step that was needed, or was found in the cache. */
+      results: ReadonlyMap<StepId, SnapshotId>;
+      state: ImageState;
+      ran: number;
+      reused: number;
+      savedMs: number;
+    }
   | { outcome: 'failed'; step: Pick<Step, 'id' | 'stage' | 'title'>; failure: StepFailure }
   | { outcome: 'interrupted' };
 
@@ -52,11 +70,16 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
       changesSince(inTime(request, startedMs, slots, keyed), slots.get(step.id) as string, facts),
       step.noCache ?? false,
     );
-  let schedule: Schedule = { reports: new Map(), result: undefined, others: [], outcome: 'failed' };
+  let schedule: Schedule = {
+    ...{ reports: new Map(), known: new Map(), result: undefined, others: [], outcome: 'failed' },
+  };
+  let state: ImageState = 'verified';
   let concluded: { digest?: Digest; tags: readonly string[] } = { tags: [] };
   try {
     const identities = await identifySources(plan, worker);
+    const lane = request.warm && (await laneOf(request, request.warm, slots));
     schedule = await runSchedule({
+      ...(lane && { lane }),
       plan,
       worker,
       identities,
@@ -70,8 +93,10 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
       tailOf: logs.tailOf,
       holdsResult: request.holdsResult,
     });
+    const results = [plan, ...(plan.others ?? [])];
+    if (results.some(({ result: id }) => lane?.isWarm(id, schedule.known))) state = 'warm';
     if (schedule.result !== undefined && request.conclude)
-      concluded = await request.conclude([schedule.result, ...schedule.others]);
+      concluded = await request.conclude([schedule.result, ...schedule.others], state);
   } catch (error) {
     if (!signal.aborted) {
       schedule = { ...schedule, outcome: 'failed' };
@@ -97,11 +122,38 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
       durationMs: Date.now() - startedMs,
       ...(concluded.digest && { digest: concluded.digest }),
       tags: concluded.tags,
+      ...(schedule.outcome === 'done' && request.isMain && { state }),
     });
   }
   if (schedule.outcome === 'interrupted') return { outcome: 'interrupted' };
   if (schedule.result === undefined) return failureOf(schedule);
-  return { outcome: 'done', result: schedule.result, ...totalsOf(schedule) };
+  const results = new Map<StepId, SnapshotId>();
+  for (const [id, { snapshot }] of schedule.reports) if (snapshot) results.set(id, snapshot);
+  return { outcome: 'done', result: schedule.result, results, state, ...totalsOf(schedule) };
+}
+
+async function laneOf(
+  request: PlanBuildRequest,
+  { builder, open }: NonNullable<PlanBuildRequest['warm']>,
+  slots: ReadonlyMap<StepId, string>,
+): Promise<OpenLane> {
+  const { openLane } = await import('./warm/lane.ts');
+  const { store, worker, plan, buildFile, limits, timeoutMs, signal } = request;
+  const onWait = (step: StepId, reason: string) =>
+    request.onEvent({ type: 'step-waiting', at: Date.now(), step, reason });
+  return openLane({
+    onWait,
+    store,
+    worker,
+    plan,
+    buildFile,
+    limits,
+    timeoutMs,
+    signal,
+    slots,
+    builder,
+    warm: open,
+  });
 }
 
 /** A build that isn't recorded yet, as one among others. */

@@ -2,22 +2,14 @@
  * Realises a plan: runs the steps whose results are missing, each once, as soon as what it needs is there. It knows
  * steps and snapshots; what a step does is the worker's affair.
  */
-import type {
-  EventSink,
-  Plan,
-  SnapshotId,
-  Step,
-  StepFailure,
-  StepId,
-  StepKey,
-  StepUsage,
-} from '../plan/index.ts';
-import type { StepState } from '../store/builds.ts';
+import type { EventSink, Plan, SnapshotId, Step, StepId, StepKey } from '../plan/index.ts';
 import type { StepOutcome, StepTask, Worker } from '../workers/worker.ts';
 import { checkPlan, computeOf, reserveFor } from './compute.ts';
 import { referencedSteps } from './facts.ts';
 import { type Identities, type KeyedStep, keyPlan, keyStep } from './keys.ts';
-import { locate, whereIn } from './locate.ts';
+import { locate } from './locate.ts';
+import { type Keyed, NotRealised, openReports, reportUntouched, type StepReport } from './reports.ts';
+import type { CleanRun, OpenLane } from './warm/lane.ts';
 
 export interface ScheduleRequest {
   plan: Plan;
@@ -37,17 +29,8 @@ export interface ScheduleRequest {
   holdsResult: boolean;
   /** Last lines of a step's output. */
   tailOf: (step: StepId) => readonly string[];
-}
-
-export interface StepReport {
-  keyed: KeyedStep;
-  state: StepState;
-  reason?: string;
-  durationMs?: number;
-  usage?: StepUsage | undefined;
-  snapshot?: SnapshotId;
-  workspace?: string;
-  failure?: StepFailure;
+  /** What gives a step its result when its key is filed nowhere; without it, the clean lane does. */
+  lane?: OpenLane;
 }
 
 export interface Schedule {
@@ -57,36 +40,18 @@ export interface Schedule {
   /** Results for further platforms, in the order of the plan. */
   others: readonly SnapshotId[];
   outcome: 'done' | 'failed' | 'interrupted';
+  /** Keys as they were known before anything ran. */
+  known: ReadonlyMap<StepId, KeyedStep>;
 }
-
-/** Ends the steps that depend on one that failed or was cancelled. */
-class NotRealised extends Error {}
 
 export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
   const { plan, worker, identities, onEvent, signal } = request;
   const steps = new Map(plan.steps.map((step) => [step.id, step]));
-  const reports = new Map<StepId, StepReport>();
-  const keys = new Map<StepId, StepKey | undefined>();
-  const results = new Map<StepId, SnapshotId>();
+  const told = openReports(onEvent, request.tailOf);
+  const { reports, keys, results, reuse, cancel } = told;
   const slots = semaphore(request.jobs);
   const known = keyPlan(plan, worker, identities);
   const promises = new Map<StepId, Promise<SnapshotId>>();
-  // Those that may still have to run.
-  const commands = new Set(
-    plan.steps.filter(({ id, op }) => op.type === 'run' && !known.get(id)?.hit).map(({ id }) => id),
-  );
-  // One failure stops what hasn't begun; what is at work goes on, so that its result isn't lost.
-  let hasFailed = false;
-
-  const reuse = (keyed: KeyedStep): SnapshotId => {
-    const { step, hit } = keyed as KeyedStep & { hit: NonNullable<KeyedStep['hit']> };
-    const { snapshot, canonical: key, durationMs } = hit;
-    keys.set(step.id, key);
-    results.set(step.id, snapshot);
-    reports.set(step.id, { keyed, state: 'reused', snapshot, durationMs });
-    onEvent({ type: 'step-reused', at: Date.now(), step: step.id, key, snapshot, savedMs: durationMs });
-    return snapshot;
-  };
 
   const realise = (id: StepId): Promise<SnapshotId> => {
     const promise = promises.get(id) ?? realiseNow(steps.get(id) as Step);
@@ -114,38 +79,36 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
     }
     if (keyed.hit && worker.lease(keyed.hit.snapshot)) return reuse(keyed);
     await settleAll(named.map(realise));
-    if (hasFailed || signal.aborted) throw cancel(keyed, 'the build was stopped');
-    return slots(() => runStep(keyed as KeyedStep & { key: StepKey }));
+    if (told.hasFailed || signal.aborted) throw cancel(keyed, 'the build was stopped');
+    return slots(() => perform(keyed as Keyed));
   };
 
-  const cancel = (keyed: KeyedStep, reason: string): NotRealised => {
-    const { step } = keyed;
-    if (!reports.has(step.id)) {
-      reports.set(step.id, { keyed, state: 'cancelled' });
-      onEvent({ type: 'step-cancelled', at: Date.now(), step: step.id, reason });
-    }
-    return new NotRealised();
+  const perform = async (keyed: Keyed): Promise<SnapshotId> => {
+    if (request.lane === undefined) return (await runStep(keyed)).snapshot;
+    return request.lane.perform(keyed, told, (reason) => runStep(keyed, reason));
   };
 
-  const runStep = async (keyed: KeyedStep & { key: StepKey }): Promise<SnapshotId> => {
+  const runStep: (keyed: Keyed, why?: string) => ReturnType<CleanRun> = async (keyed, why) => {
     const { step, key } = keyed;
-    if (hasFailed || signal.aborted) throw cancel(keyed, 'the build was stopped');
+    if (told.hasFailed || signal.aborted) throw cancel(keyed, 'the build was stopped');
     return request.withKeyLock(
       key,
       () => tellWaiting(step.id, 'another build runs the same step'),
       async () => {
         // While this one waited, the other may have made it.
         const hit = step.noCache ? undefined : worker.find(key);
-        if (hit && worker.lease(hit.snapshot)) return reuse({ ...keyed, hit });
+        if (hit && worker.lease(hit.snapshot))
+          return { snapshot: reuse({ ...keyed, hit }), reads: undefined };
         const { limits } = request;
         const onWait = (reason: string) => tellWaiting(step.id, reason);
-        const isOver = () => hasFailed;
+        const isOver = () => told.hasFailed;
         using held = await reserveFor(step, worker, { limits, signal, onWait, isOver });
         if (held === undefined) throw cancel(keyed, 'the build was stopped');
-        const reason = request.reasonFor(keyed, known);
-        onEvent({ type: 'step-started', at: Date.now(), step: step.id, key, reason });
+        const reason = why ?? request.reasonFor(keyed, known);
+        told.begin(keyed, reason);
         const outcome = await execute(keyed);
-        return conclude(keyed, reason, outcome);
+        const snapshot = told.conclude(keyed, reason, outcome);
+        return { snapshot, reads: outcome.outcome === 'done' ? outcome.reads : undefined };
       },
     );
   };
@@ -153,9 +116,8 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
   const tellWaiting = (step: StepId, reason: string) =>
     onEvent({ type: 'step-waiting', at: Date.now(), step, reason });
 
-  const execute = (keyed: KeyedStep & { key: StepKey }): Promise<StepOutcome> => {
+  const execute = (keyed: Keyed): Promise<StepOutcome> => {
     const { step, key, alias } = keyed;
-    commands.delete(step.id);
     return worker
       .execute({
         step,
@@ -166,53 +128,22 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
         limits: computeOf(step, request.limits),
         timeoutMs: request.timeoutMs,
         signal,
-        isFollowed: commands.size > 0,
         onWait: (reason) => tellWaiting(step.id, reason),
-        onOutput: (stream, text) =>
-          onEvent({ type: 'step-output', at: Date.now(), step: step.id, stream, text }),
+        onOutput: told.outputOf(keyed),
+        ...(request.lane && { isTraced: true }),
       })
       .catch((error) => {
         throw locate(error, step.location);
       });
   };
 
-  const conclude = (
-    keyed: KeyedStep & { key: StepKey },
-    reason: string,
-    outcome: StepOutcome,
-  ): SnapshotId => {
-    const { step, key } = keyed;
-    if (outcome.outcome === 'cancelled') throw cancel(keyed, 'it was stopped');
-    const used = outcome.usage && { usage: outcome.usage };
-    if (outcome.outcome === 'failed') {
-      hasFailed = true;
-      const tail = request.tailOf(step.id);
-      const failure: StepFailure = {
-        ...outcome.failure,
-        ...whereIn(step, { ...outcome.failure, tail }),
-        tail,
-        workspaceKept: outcome.workspace !== undefined,
-      };
-      const kept = outcome.workspace === undefined ? {} : { workspace: outcome.workspace };
-      reports.set(step.id, { keyed, state: 'failed', reason, failure, ...kept, ...used });
-      onEvent({ type: 'step-failed', at: Date.now(), step: step.id, failure, ...used });
-      throw new NotRealised();
-    }
-    const { snapshot, durationMs } = outcome;
-    keys.set(step.id, key);
-    results.set(step.id, snapshot);
-    reports.set(step.id, { keyed, state: 'ran', reason, durationMs, snapshot, ...used });
-    onEvent({ type: 'step-done', at: Date.now(), step: step.id, key, snapshot, durationMs, ...used });
-    return snapshot;
-  };
-
   const wanted = resultsOf(plan);
   const hits = wanted.flatMap((id) => known.get(id)?.hit?.snapshot ?? []);
   if (hits.length === wanted.length && !request.holdsResult) {
     // Nothing to do and nothing to read: no lock and no lease.
-    reportUntouched(known, reports, reuse);
+    reportUntouched(known, told);
     const [result, ...others] = hits;
-    return { reports, result, others, outcome: 'done' };
+    return { reports, known, result, others, outcome: 'done' };
   }
   const needed = neededSteps(plan, known);
   checkPlan(plan, worker, { needed, known, limits: request.limits });
@@ -220,15 +151,16 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
     // What a key waits for is begun at once: it would otherwise be done one after the other, along the chain of bases.
     for (const id of awaitedSources(plan, needed, known)) void realise(id).catch(() => {});
     await settleAll(wanted.map(realise));
-    reportUntouched(known, reports, reuse);
+    reportUntouched(known, told);
     const [result, ...others] = wanted.map((id) => results.get(id) as SnapshotId);
-    return { reports, result, others, outcome: 'done' };
+    return { reports, known, result, others, outcome: 'done' };
   } catch (error) {
-    hasFailed = true;
+    told.hasFailed = true;
     await Promise.allSettled(promises.values());
-    reportUntouched(known, reports, reuse);
+    reportUntouched(known, told);
     if (error instanceof NotRealised || signal.aborted) {
-      return { reports, result: undefined, others: [], outcome: signal.aborted ? 'interrupted' : 'failed' };
+      const outcome = signal.aborted ? 'interrupted' : 'failed';
+      return { reports, known, result: undefined, others: [], outcome };
     }
     throw error;
   }
@@ -259,23 +191,14 @@ function awaitedSources(
     .flatMap(referencedSteps);
 }
 
-/** Steps below the first that was found were never looked at: tell those that are there as reused. */
-function reportUntouched(
-  known: ReadonlyMap<StepId, KeyedStep>,
-  reports: ReadonlyMap<StepId, StepReport>,
-  reuse: (keyed: KeyedStep) => unknown,
-): void {
-  for (const [id, keyed] of known) if (keyed.hit && !reports.has(id)) reuse(keyed);
-}
-
 /** Waits for all, also when one fails, and then throws that failure: nothing is left running unwatched. */
-async function settleAll(promises: readonly Promise<unknown>[]): Promise<void> {
+export async function settleAll(promises: readonly Promise<unknown>[]): Promise<void> {
   const settled = await Promise.allSettled(promises);
   const failed = settled.find((one) => one.status === 'rejected');
   if (failed) throw failed.reason;
 }
 
-function semaphore(places: number): <T>(body: () => Promise<T>) => Promise<T> {
+export function semaphore(places: number): <T>(body: () => Promise<T>) => Promise<T> {
   let free = Math.max(1, places);
   const waiting: (() => void)[] = [];
   return async (body) => {

@@ -17,6 +17,8 @@ export interface CommandModule {
 /** In the order of `--help`: what people do first comes first. */
 export const commands: Record<string, () => Promise<CommandModule>> = {
   build: () => import('./commands/build.ts'),
+  rebuild: () => import('./commands/rebuild.ts'),
+  verify: () => import('./commands/verify.ts'),
   plan: () => import('./commands/plan.ts'),
   explain: () => import('./commands/explain.ts'),
   run: () => import('./commands/run.ts'),

@@ -68,7 +68,8 @@ export function formatSummary(done: BuildDone, colors: Colors): string {
   switch (done.outcome) {
     case 'done': {
       const tags = done.tags.length > 0 ? ` ${done.tags.map(shortName).join(', ')}` : '';
-      return `${colors.green(colors.bold('built'))}${tags} in ${took}: ${counts}\n`;
+      const state = done.state === 'warm' ? `, ${colors.yellow('warm')}` : '';
+      return `${colors.green(colors.bold('built'))}${tags} in ${took}${state}: ${counts}\n`;
     }
     case 'failed':
       return `${colors.red(colors.bold('failed'))} after ${took}: ${counts}\n`;

@@ -1,6 +1,5 @@
 /** What is asked of a build, and what it tells in the end. */
-
-import type { OutputRequest } from '../images/index.ts';
+import type { ImageState, OutputRequest } from '../images/index.ts';
 import type { Digest } from '../kit/digest.ts';
 import type { EventSink, Network, Step, StepFailure } from '../plan/index.ts';
 import type { Store } from '../store/store.ts';
@@ -41,6 +40,14 @@ export interface BuildRequest extends ProjectRequest {
 }
 
 export type BuildResult =
-  | { outcome: 'done'; imageId: string; digest?: Digest; ran: number; reused: number; savedMs: number }
+  | {
+      outcome: 'done';
+      imageId: string;
+      digest?: Digest;
+      state: ImageState;
+      ran: number;
+      reused: number;
+      savedMs: number;
+    }
   | { outcome: 'failed'; step: Pick<Step, 'id' | 'stage' | 'title'>; failure: StepFailure }
   | { outcome: 'interrupted' };

@@ -7,6 +7,7 @@ import {
   hostPlatform,
   type Image,
   type ImageContext,
+  type ImageState,
   isPlatform,
   layoutHistory,
   saveImage,
@@ -35,10 +36,11 @@ export async function makeImage(
   request: BuildRequest,
   plan: Plan,
   snapshots: readonly SnapshotId[],
+  state: ImageState,
   open: () => Promise<LocalWorker>,
 ): Promise<MadeImage> {
   const { store, outputs, onEvent, signal } = request;
-  const image = saveResults(request, plan, snapshots);
+  const image = saveResults(request, plan, snapshots, state);
   const made: MadeImage = { imageId: image.id, tags: request.tags };
   if (outputs.length === 0 && !request.needDigest) return made;
   const context: ImageContext = { store, snapshots: (await open()).snapshots };
@@ -63,7 +65,12 @@ export async function makeImage(
 }
 
 /** One image, or an index with one for each of the plan's platforms. */
-function saveResults(request: BuildRequest, plan: Plan, snapshots: readonly SnapshotId[]): Image {
+function saveResults(
+  request: BuildRequest,
+  plan: Plan,
+  snapshots: readonly SnapshotId[],
+  state: ImageState,
+): Image {
   const { db } = request.store;
   const results: PlanResult[] = [plan, ...(plan.others ?? [])];
   const tags = results.length === 1 ? request.tags : [];
@@ -73,7 +80,15 @@ function saveResults(request: BuildRequest, plan: Plan, snapshots: readonly Snap
     const snapshot = snapshots[at] as SnapshotId;
     const history = historyOf(request, plan, wanted, snapshot);
     const config = withLabels(plain, request.labels);
-    const facts = { snapshot, root, config, platform, history, ...(author !== undefined && { author }) };
+    const facts = {
+      state,
+      snapshot,
+      root,
+      config,
+      platform,
+      history,
+      ...(author !== undefined && { author }),
+    };
     images.push(saveImage(db, facts, tags));
   }
   const [first] = images as [Image];
@@ -99,11 +114,20 @@ function historyOf(
   // Each step of the image has one snapshot on that of its base: so the two chains run side by side.
   const snapshots = new Map<StepId, SnapshotRow>();
   const steps = new Map(plan.steps.map((step) => [step.id, step]));
+  const isWarm = lineage[0]?.kind !== 'clean';
   let below = 0;
   let source: Step | undefined;
   for (let step = steps.get(wanted.result); step !== undefined; step = step.base && steps.get(step.base)) {
     if (step.op.type === 'source') source = step;
-    else snapshots.set(step.id, lineage[below++] as SnapshotRow);
+    else {
+      // What warm rebuilds added comes on top of the step's own.
+      while (lineage[below]?.kind === 'delta') below += 1;
+      const row = lineage[below];
+      // A step that came into the build file later has no snapshot in a warm image.
+      if (row === undefined || (isWarm && row.title !== step.title)) continue;
+      snapshots.set(step.id, row);
+      below += 1;
+    }
   }
   const own = history.map(({ createdBy, step, comment }): HistoryItem => {
     const row = step === undefined ? undefined : snapshots.get(step);

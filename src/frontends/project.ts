@@ -1,15 +1,23 @@
 /** From a build file to an image: the frontend's plan, its build, and what becomes of the result. */
 import { join } from 'node:path';
 import { buildPlan, type PlanBuildResult, type PlanRow, reportPlan } from '../build/index.ts';
-import type { Digest } from '../kit/digest.ts';
-import type { Network, Plan } from '../plan/index.ts';
+import { canonicalJson, type Digest, hexOf, sha256 } from '../kit/digest.ts';
+import type { Network, Plan, SnapshotId, StepId } from '../plan/index.ts';
+import { withLock } from '../store/runs.ts';
+import { noteWarmImage } from '../store/warm.ts';
 import type { LocalWorker } from '../workers/local/index.ts';
 import { createLocalWorker, hostIdentity } from '../workers/local/index.ts';
 import type { BuildRequest, BuildResult, ProjectRequest } from './build-request.ts';
 import { loadPlan } from './index.ts';
 import type { PlanRequest, SnapshotFiles } from './request.ts';
 
-type Worker = ReturnType<typeof createLocalWorker>;
+export type Worker = ReturnType<typeof createLocalWorker>;
+
+export interface Built {
+  result: BuildResult;
+  /** Of each step. */
+  results: ReadonlyMap<StepId, SnapshotId>;
+}
 
 /** A build of the build file failed or was stopped before there was a plan. */
 class Unfinished extends Error {
@@ -22,10 +30,55 @@ class Unfinished extends Error {
 }
 
 export async function build(request: BuildRequest): Promise<BuildResult> {
+  return withPlan(request, async (worker, plan) => (await buildImage(request, worker, plan)).result);
+}
+
+/** One warm rebuild: a step that must run starts from its own last result. */
+export async function rebuild(request: BuildRequest): Promise<BuildResult> {
+  const builder = builderOf(request);
+  return withPlan(
+    request,
+    async (worker, plan) => (await rebuildImage(request, worker, plan, builder)).result,
+  );
+}
+
+/** Names the warm builder of a build file, a target and a platform. */
+export function builderOf({ path, target, dockerfile }: ProjectRequest): string {
+  const { text, platforms } = dockerfile ?? {};
+  return hexOf(sha256(canonicalJson([path, target ?? null, platforms ?? null, text ?? null])));
+}
+
+/** As `buildImage`, by the warm lane; one at a time for a builder. */
+export async function rebuildImage(
+  request: BuildRequest,
+  worker: Worker,
+  plan: Plan,
+  builder: string,
+): Promise<Built> {
+  const { store, signal, onEvent } = request;
+  const onWait = () => {
+    const message = 'Another rebuild of this build file is at work: waiting for it.';
+    onEvent({ type: 'warning', at: Date.now(), code: 'waiting', message });
+  };
+  return withLock(store, `warm-${builder}`, { onWait, signal }, async () => {
+    const built = await buildImage(request, worker, plan, builder);
+    const { result } = built;
+    if (result.outcome === 'done' && result.state === 'warm') {
+      noteWarmImage(store.db, builder, result.imageId);
+      (await worker.warm()).sweep();
+    }
+    return built;
+  });
+}
+
+/** Makes the plan and gives it to `body`, with a worker that ends afterwards. */
+export async function withPlan<T>(
+  request: BuildRequest,
+  body: (worker: Worker, plan: Plan) => Promise<T>,
+): Promise<T | Exclude<PlanBuildResult, { outcome: 'done' }>> {
   const worker = createLocalWorker(request.store, request.provisions);
   try {
-    const plan = await planOf(request, worker, request);
-    return await buildImage(request, worker, plan);
+    return await body(worker, await planOf(request, worker, request));
   } catch (error) {
     if (error instanceof Unfinished) return error.result;
     throw error;
@@ -97,7 +150,13 @@ function withNetwork(plan: Plan, network: Network): Plan {
   };
 }
 
-async function buildImage(request: BuildRequest, worker: Worker, plan: Plan): Promise<BuildResult> {
+/** `builder`: the warm builder whose last results steps start from; without it, the build is a clean one. */
+export async function buildImage(
+  request: BuildRequest,
+  worker: Worker,
+  plan: Plan,
+  builder?: string,
+): Promise<Built> {
   const { store, path, jobs, limits, timeoutMs, signal, onEvent, outputs, needDigest } = request;
   let image: { imageId: string; digest?: Digest } = { imageId: '' };
   const result = await buildPlan({
@@ -105,19 +164,21 @@ async function buildImage(request: BuildRequest, worker: Worker, plan: Plan): Pr
     buildFile: path,
     isMain: true,
     holdsResult: outputs.length > 0 || needDigest,
-    conclude: async (snapshots) => {
+    ...(builder !== undefined && { warm: { builder, open: () => worker.warm() } }),
+    conclude: async (snapshots, state) => {
       const { makeImage } = await import('./make-image.ts');
       const made = await makeImage(
         request,
         plan,
         snapshots,
+        state,
         async () => (await worker.open()) as LocalWorker,
       );
       image = made;
       return { tags: made.tags, ...(made.digest && { digest: made.digest }) };
     },
   });
-  if (result.outcome !== 'done') return result;
-  const { ran, reused, savedMs } = result;
-  return { outcome: 'done', ...image, ran, reused, savedMs };
+  if (result.outcome !== 'done') return { result, results: new Map() };
+  const { results, state, ran, reused, savedMs } = result;
+  return { result: { outcome: 'done', ...image, state, ran, reused, savedMs }, results };
 }

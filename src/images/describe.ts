@@ -6,7 +6,7 @@ import type { ImageContext } from './context.ts';
 import { compose, topOf } from './indexes.ts';
 import { layersOf } from './layers.ts';
 import { composeImage, historyOf, timeText } from './manifest.ts';
-import { type Image, tagsOf } from './records.ts';
+import { type Image, type ImageState, tagsOf } from './records.ts';
 import { shortName } from './references.ts';
 
 export interface ImageFacts {
@@ -15,6 +15,8 @@ export interface ImageFacts {
   /** Digest of the OCI manifest. */
   digest: Digest;
   created: string;
+  /** Whether it is what a clean build gives. */
+  state: ImageState;
   platform: Platform;
   config: ImageConfig;
   /** Folder of the snapshot that is the image's root. */
@@ -58,6 +60,7 @@ export async function inspectImage(context: ImageContext, image: Image): Promise
     tags: tagsOf(context.store.db, image.id).map(shortName),
     digest: composed.manifest.digest,
     created: timeText(image.createdMs),
+    state: image.state,
     platform: image.platform,
     config: image.config,
     root: image.root,

@@ -18,6 +18,8 @@ export {
   findImage,
   type HistoryItem,
   type Image,
+  type ImageState,
+  isVerified,
   listImages,
   type NewImage,
   removeImage,

@@ -26,9 +26,13 @@ export interface NewImage {
   author?: string;
 }
 
+/** `verified`: all of it is what a clean build gives. `warm`: a part of it comes from a warm rebuild. */
+export type ImageState = 'verified' | 'warm';
+
 export interface Image extends NewImage {
   /** 64 hex digits. */
   id: string;
+  state: ImageState;
   createdMs: number;
   /** Digest of its OCI manifest or index, with its layers as the store has them, once that was made. */
   manifest?: Digest;
@@ -52,6 +56,7 @@ interface ImageRow {
   history: string;
   created_ms: number;
   manifest: string | null;
+  state: ImageState;
   author: string | null;
   origin: string | null;
 }
@@ -59,16 +64,16 @@ interface ImageRow {
 /** Files an image and gives it `tags` (in any form); the same record again is the same image, with its first time. */
 export function saveImage(
   db: Database,
-  image: NewImage & { createdMs?: number },
+  image: NewImage & { createdMs?: number; state?: ImageState },
   tags: readonly string[] = [],
 ): Image {
-  const { createdMs, ...record } = image;
+  const { createdMs, state = 'verified', ...record } = image;
   const id = hexOf(sha256(canonicalJson({ ...record, ...(createdMs === undefined ? {} : { createdMs }) })));
   const names = tags.map(normaliseTag);
   return transaction(db, () => {
     db.prepare(
-      `INSERT OR IGNORE INTO images (id, snapshot, root, config, platform, history, created_ms, author)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR IGNORE INTO images (id, snapshot, root, config, platform, history, created_ms, author, state)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       id,
       record.snapshot,
@@ -78,10 +83,17 @@ export function saveImage(
       JSON.stringify(record.history),
       createdMs ?? Date.now(),
       record.author ?? null,
+      state,
     );
+    if (state === 'verified') setVerified(db, id);
     for (const name of names) putTag(db, name, id);
     return imageById(db, id) as Image;
   });
+}
+
+/** Notes that a clean build gives the same image. */
+export function setVerified(db: Database, id: string): void {
+  db.prepare("UPDATE images SET state = 'verified' WHERE id = ?").run(id);
 }
 
 /** Gives the name to an image. What a registry said of the name no longer counts. */
@@ -124,10 +136,16 @@ function toImage(row: ImageRow): Image {
     platform: JSON.parse(row.platform) as Platform,
     history: JSON.parse(row.history) as HistoryItem[],
     createdMs: row.created_ms,
+    state: row.state,
     ...(row.author === null ? {} : { author: row.author }),
     ...(row.manifest === null ? {} : { manifest: row.manifest as Digest }),
     ...(row.origin === null ? {} : { origin: row.origin as Digest }),
   };
+}
+
+/** Whether a clean build has given, or would give, the very same files. */
+export function isVerified({ state }: Pick<Image, 'state'>): boolean {
+  return state === 'verified';
 }
 
 export function imageById(db: Database, id: string): Image | undefined {
@@ -156,13 +174,14 @@ export function saveIndex(
 ): Image {
   const id = hexOf(sha256(canonicalJson({ index: members.map((image) => image.id) })));
   const names = tags.map(normaliseTag);
+  const state: ImageState = members.every(isVerified) ? 'verified' : 'warm';
   return transaction(db, () => {
     const { changes } = db
       .prepare(
-        `INSERT OR IGNORE INTO images (id, snapshot, root, config, platform, history, created_ms, author)
-         SELECT ?, snapshot, root, config, platform, history, ?, author FROM images WHERE id = ?`,
+        `INSERT OR IGNORE INTO images (id, snapshot, root, config, platform, history, created_ms, author, state)
+         SELECT ?, snapshot, root, config, platform, history, ?, author, ? FROM images WHERE id = ?`,
       )
-      .run(id, Math.max(...members.map(({ createdMs }) => createdMs)), standsFor.id);
+      .run(id, Math.max(...members.map(({ createdMs }) => createdMs)), state, standsFor.id);
     const add = db.prepare('INSERT INTO members ("index", position, image) VALUES (?, ?, ?)');
     if (changes > 0) for (const [position, member] of members.entries()) add.run(id, position, member.id);
     for (const name of names) putTag(db, name, id);

@@ -19,6 +19,7 @@ export type BuildEvent =
   | OutputProgress
   | OutputDone
   | Warning
+  | Compared
   | BuildDone;
 
 export type EventSink = (event: BuildEvent) => void;
@@ -161,6 +162,21 @@ export interface OutputDone {
   durationMs: number;
 }
 
+/** A warm image was held against a clean build of the same inputs, by `verify`. */
+export interface Compared {
+  type: 'compared';
+  at: number;
+  /** Steps whose warm result isn't what a clean build gives, with the paths where they differ. */
+  drifts: readonly StepDifference[];
+  /** Steps of which two clean builds differ as well. */
+  unsteady: readonly StepDifference[];
+}
+
+export interface StepDifference {
+  step: StepId;
+  paths: readonly string[];
+}
+
 export interface Warning {
   type: 'warning';
   at: number;
@@ -180,4 +196,6 @@ export interface BuildDone {
   /** Digest of the OCI manifest, where an output or a flag asked for it. */
   digest?: string;
   tags: readonly string[];
+  /** Of an image: whether it is what a clean build gives, or a part of it comes from a warm rebuild. */
+  state?: 'verified' | 'warm';
 }

@@ -98,6 +98,8 @@ export interface Step {
   compute?: Compute;
   /** Run even when its key is known (`--no-cache`). */
   noCache?: boolean;
+  /** What a warm rebuild is told of it; no part of its key. */
+  warm?: StepWarmth;
   /** Changes nothing of the filesystem but stands in the image's history (`ENV`, `CMD`). */
   history?: { createdBy: string; emptyLayer?: boolean };
 }
@@ -116,6 +118,16 @@ export interface PlanScript {
   line: number;
   /** What its interpreter calls it in messages: the shell (of `sh -c`), the script's path, or `stdin`. */
   reader: string;
+}
+
+export interface StepWarmth {
+  /**
+   * `off`: it never starts from its own last result. `on`: it may, without trying that first. `safe`: it may too when
+   * files of its base were removed or renamed.
+   */
+  mode?: 'off' | 'on' | 'safe';
+  /** What runs on its own last result, in place of its own command. */
+  argv?: readonly string[];
 }
 
 export interface PlanLocation {

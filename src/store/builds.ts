@@ -170,6 +170,22 @@ export function usagesOf(
   return rows.map(({ usage }) => JSON.parse(usage) as StepUsage);
 }
 
+/** What the step in `slot` gave in the last build of this build file that came so far. */
+export function lastResultOf(
+  store: Store,
+  buildFile: string,
+  slot: string,
+): { snapshot: SnapshotId; key: StepKey; inputs: InputFacts } | undefined {
+  const row = store.db
+    .prepare(
+      `SELECT s.snapshot, s.key, s.inputs FROM build_steps s JOIN builds b ON b.id = s.build
+       WHERE b.build_file = ? AND s.slot = ? AND s.snapshot IS NOT NULL AND s.state IN ('ran', 'reused')
+       ORDER BY b.started_ms DESC LIMIT 1`,
+    )
+    .get(buildFile, slot) as { snapshot: SnapshotId; key: StepKey; inputs: string } | undefined;
+  return row && { ...row, inputs: JSON.parse(row.inputs) as InputFacts };
+}
+
 /** Inputs of the step that was filed under `key` when it ran. */
 export function inputsOfKey(store: Store, key: StepKey): InputFacts | undefined {
   const row = store.db

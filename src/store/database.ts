@@ -307,6 +307,40 @@ const migrations: readonly string[] = [
     user TEXT NOT NULL               -- for people: cambium run (process 4711)
   ) STRICT;
   `,
+  `
+  -- clean | whole | delta: the last two were made by a warm rebuild, are filed under no key, and go when nothing stands on
+  -- them any more. A delta holds what changed since the last result of the same step, which is its parent.
+  ALTER TABLE snapshots ADD COLUMN kind TEXT NOT NULL DEFAULT 'clean';
+
+  -- 'verified': all of it is what a clean build gives. 'warm': a part comes from a warm rebuild.
+  ALTER TABLE images ADD COLUMN state TEXT NOT NULL DEFAULT 'verified';
+
+  -- Warm builders by a digest of build file, target and platform.
+  CREATE TABLE warm_builders (
+    builder TEXT PRIMARY KEY,
+    image TEXT,                      -- what it built last
+    updated_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- Of each builder, what each part of each step gave last, and on what.
+  CREATE TABLE warm_steps (
+    builder TEXT NOT NULL,
+    slot TEXT NOT NULL,              -- finds the same step in another build of it
+    part INTEGER NOT NULL,           -- a step whose command was split has several
+    definition TEXT NOT NULL,        -- digest of the operation without its inputs
+    key TEXT NOT NULL,               -- the step's key, as if its inputs came from the clean lane
+    base TEXT REFERENCES snapshots(id) ON DELETE CASCADE,
+    result TEXT NOT NULL REFERENCES snapshots(id) ON DELETE CASCADE,
+    mounts TEXT NOT NULL,            -- JSON: what it saw in mounts, by target: WarmMount
+    seen_ns TEXT NOT NULL,           -- no time in the result that a run set is later
+    reads BLOB,                      -- paths of the base that its runs opened or changed; NULL: not known
+    fitness TEXT NOT NULL,           -- unknown | fit | clean-only
+    reason TEXT,                     -- why it is clean-only
+    PRIMARY KEY (builder, slot, part)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX warm_steps_base ON warm_steps(base);
+  CREATE INDEX warm_steps_result ON warm_steps(result);
+  `,
 ];
 
 /** Opens (and makes or migrates) the database at `path`. */

@@ -11,7 +11,11 @@ export interface SnapshotRow {
   title: string;
   durationMs: number;
   createdMs: number;
+  kind: SnapshotKind;
 }
+
+/** `clean`: of the clean lane. Of the warm one, `whole`: the step ran on its base; `delta`: on its own last result. */
+export type SnapshotKind = 'clean' | 'whole' | 'delta';
 
 /** What a key stands for. */
 export interface CacheHit {
@@ -35,7 +39,7 @@ export function findKey(db: Database, key: StepKey): CacheHit | undefined {
 export function findSnapshot(db: Database, id: SnapshotId): SnapshotRow | undefined {
   const row = prepared(
     db,
-    `SELECT id, parent, folders, folded, stage, title, duration_ms AS durationMs, created_ms AS createdMs
+    `SELECT id, parent, folders, folded, stage, title, duration_ms AS durationMs, created_ms AS createdMs, kind
      FROM snapshots WHERE id = ?`,
   ).get(id) as (Omit<SnapshotRow, 'folders'> & { folders: string }) | undefined;
   return row && { ...row, folders: JSON.parse(row.folders) as string[] };
@@ -63,7 +67,10 @@ export interface NewSnapshot {
   durationMs: number;
   /** Of its command. */
   usage?: StepUsage;
-  key: StepKey;
+  /** Undefined for what the warm lane made: nothing finds it by a key. */
+  key: StepKey | undefined;
+  /** Of the warm lane: it holds what changed since the last result of the same step, its parent. */
+  isDelta?: boolean;
   /** Another key that finds it too. */
   alias?: StepKey | undefined;
   /** The run that relies on it. */
@@ -75,8 +82,8 @@ export function insertSnapshot(db: Database, snapshot: NewSnapshot): void {
   const now = Date.now();
   transaction(db, () => {
     db.prepare(
-      `INSERT INTO snapshots (id, parent, driver, folders, stage, title, created_ms, last_used_ms, duration_ms, usage)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO snapshots (id, parent, driver, folders, stage, title, created_ms, last_used_ms, duration_ms, usage, kind)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       snapshot.id,
       snapshot.parent ?? null,
@@ -88,8 +95,10 @@ export function insertSnapshot(db: Database, snapshot: NewSnapshot): void {
       now,
       Math.round(snapshot.durationMs),
       snapshot.usage === undefined ? null : JSON.stringify(snapshot.usage),
+      snapshot.key !== undefined ? 'clean' : snapshot.isDelta ? 'delta' : 'whole',
     );
     db.prepare('INSERT INTO leases (run, snapshot) VALUES (?, ?)').run(snapshot.run, snapshot.id);
+    if (snapshot.key === undefined) return;
     fileKey(db, snapshot.key, snapshot.id, snapshot.key);
     if (snapshot.alias !== undefined) fileKey(db, snapshot.alias, snapshot.id, snapshot.key);
   });

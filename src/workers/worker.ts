@@ -58,19 +58,27 @@ export interface StepTask {
   /** Another key under which the result is filed too. */
   alias: StepKey | undefined;
   base: SnapshotId | undefined;
+  /** Of the warm lane: no key may find the result. */
+  isUnfiled?: boolean;
+  /** Find out which paths of the base a run reads: `reads` of its outcome. */
+  isTraced?: boolean;
   snapshotOf: SnapshotOf;
   limits: Compute;
   timeoutMs: number | undefined;
   signal: AbortSignal;
-  /** Other commands of the build are still to run: what they need can be made ready. */
-  isFollowed?: boolean;
   onOutput: (stream: 'stdout' | 'stderr', text: string) => void;
   /** Called when the step has to wait for something, with what it is in words. */
   onWait?: (reason: string) => void;
 }
 
 export type StepOutcome =
-  | { outcome: 'done'; snapshot: SnapshotId; durationMs: number; usage?: StepUsage }
+  | {
+      outcome: 'done';
+      snapshot: SnapshotId;
+      durationMs: number;
+      usage?: StepUsage;
+      reads?: ReadonlySet<string> | undefined;
+    }
   | {
       outcome: 'failed';
       failure: Omit<StepFailure, 'tail' | 'location' | 'workspaceKept'>;

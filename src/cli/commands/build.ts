@@ -1,20 +1,9 @@
 /** `cambium build`: builds an image, running only what changed. */
-import { statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { Command } from 'commander';
-import { ExitCode, explainSystemError, wrongUse } from '../../kit/errors.ts';
-import type { BuildEvent, EventSink } from '../../plan/index.ts';
-import { addBuildFlags, type BuildFlags, type RawFlags, readBuildFlags } from '../build-flags.ts';
+import { addBuildFlags, type RawFlags, readBuildFlags } from '../build-flags.ts';
 import { tellErrorsAsJson } from '../fail.ts';
 import { addExamples } from '../help.ts';
-import { colorsFor, print, standardError, tell } from '../io.ts';
-import { withStore } from '../open-store.ts';
-import { plainRenderer } from '../progress/plain.ts';
-import { jsonRenderer, type Renderer, resolveMode, silentRenderer } from '../progress/renderer.ts';
-import { openProjectOf } from '../project.ts';
-import { formatFailure, formatSummary } from '../report.ts';
-import { listenForInterrupts } from '../signals.ts';
-import { holdVolumes } from '../volume-places.ts';
+import { runBuild } from '../run-build.ts';
 
 export function define(): Command {
   const command = new Command('build')
@@ -22,7 +11,7 @@ export function define(): Command {
     .argument('[path]', 'a folder with a build file, a .spec, a .ts, or - (default: this folder)');
   addBuildFlags(command).action(async (where: string | undefined, raw: RawFlags) => {
     if (raw.progress === 'json') tellErrorsAsJson();
-    await build(readBuildFlags(where, raw, process.cwd(), process.env));
+    await runBuild(readBuildFlags(where, raw, process.cwd(), process.env), 'build');
   });
   return addExamples(command, [
     ['cambium build', 'build what this folder describes'],
@@ -33,141 +22,4 @@ export function define(): Command {
     ['cambium build volume://src -o type=local,dest=volume://out/bin', 'from one volume to another'],
     ['cambium build --cpus 2 --memory 1g --stats', 'give each run two cores and 1 GiB; show what it used'],
   ]);
-}
-
-async function build(given: BuildFlags): Promise<void> {
-  using held = await holdVolumes(given);
-  const { flags } = held;
-  using project = await openProjectOf(flags, process.cwd());
-  const { path, dockerfile } = project;
-  checkResultFile('--iidfile', flags.iidFile);
-  checkResultFile('--metadata-file', flags.metadataFile);
-  await withStore(flags.storeDir, async (store) => {
-    const { call } = flags.dockerfile;
-    if (call !== 'build') {
-      const { answer } = await import('../calls.ts');
-      await answer(call, flags, project, store);
-      return;
-    }
-    const { build: run } = await import('../../frontends/project.ts');
-    const renderer = await chooseRenderer(flags);
-    const usage = flags.stats ? (await import('../stats.ts')).usageOfBuild() : undefined;
-    const { sink, last } = remembering((event) => {
-      usage?.onEvent(event);
-      renderer.onEvent(event);
-    });
-    const interruption = listenForInterrupts(() => tell('\nstopping: press Ctrl-C again to end at once\n'));
-    try {
-      const result = await run({
-        store,
-        path,
-        ...(dockerfile && { dockerfile, provisions: flags.dockerfile.provisions }),
-        ...pick(flags, ['settingsFile', 'target', 'network', 'sourceDateEpoch', 'timeoutMs']),
-        set: flags.set,
-        tags: flags.tags,
-        labels: flags.labels,
-        outputs: flags.outputs,
-        noCache: flags.noCache,
-        noCacheFilter: flags.noCacheFilter,
-        limits: flags.limits,
-        jobs: flags.jobs,
-        needDigest: flags.quiet || flags.iidFile !== undefined || flags.metadataFile !== undefined,
-        signal: interruption.signal,
-        onEvent: sink,
-      });
-      renderer.close();
-      if (result.outcome === 'done') writeResultFiles(flags, result.digest ?? '', result.imageId);
-      if (result.outcome === 'failed' && flags.progress !== 'json') {
-        const storeFlag = flags.storeDir === undefined ? '' : ` --store ${flags.storeDir}`;
-        const columns = standardError.columns ?? 80;
-        tell(formatFailure(result.step, result.failure, storeFlag, colorsFor(standardError), columns));
-      }
-      const done = last();
-      if (done && saysSummary(flags)) tell(formatSummary(done, colorsFor(standardError)));
-      if (usage !== undefined && flags.progress !== 'json') tell(usage.table());
-      process.exitCode = exitCodes[result.outcome];
-    } finally {
-      renderer.close();
-      interruption.release();
-    }
-  });
-}
-
-const exitCodes = {
-  done: ExitCode.done,
-  failed: ExitCode.buildFailed,
-  interrupted: ExitCode.interrupted,
-} as const;
-
-function saysSummary({ quiet, progress }: BuildFlags): boolean {
-  return !quiet && progress !== 'json' && progress !== 'none';
-}
-
-async function chooseRenderer(flags: BuildFlags): Promise<Renderer> {
-  if (flags.quiet) return silentRenderer();
-  switch (resolveMode(flags.progress, standardError, process.env)) {
-    case 'none':
-      return silentRenderer();
-    case 'json':
-      // Standard output is the events', unless the image itself goes there.
-      return jsonRenderer(flags.outputs.some(({ dest }) => dest === '-') ? tell : print);
-    case 'plain':
-      return plainRenderer(tell);
-    case 'tty': {
-      const { ttyRenderer } = await import('../progress/tty.ts');
-      return ttyRenderer(process.stderr, colorsFor(standardError));
-    }
-  }
-}
-
-/** The sink, and the last `build-done` that went through it. */
-function remembering(sink: EventSink) {
-  let done: Extract<BuildEvent, { type: 'build-done' }> | undefined;
-  return {
-    sink: (event: BuildEvent) => {
-      if (event.type === 'build-done') done = event;
-      sink(event);
-    },
-    last: () => done,
-  };
-}
-
-/** Before anything is built: what can't be written at its end. */
-function checkResultFile(flag: string, file: string | undefined): void {
-  if (file === undefined) return;
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
-    throw wrongUse('bad-result-file', `The file ${file} of ${flag} is a folder.`);
-  if (!statSync(dirname(file), { throwIfNoEntry: false })?.isDirectory())
-    throw wrongUse(
-      'bad-result-file',
-      `The file ${file} of ${flag} can't be written: there is no folder ${dirname(file)}.`,
-    );
-}
-
-/** What -q, --iidfile and --metadata-file ask for; the fields of the metadata are those of `docker buildx build`. */
-function writeResultFiles(flags: BuildFlags, digest: string, imageId: string): void {
-  const write = (file: string, text: string) => {
-    try {
-      writeFileSync(file, text);
-    } catch (error) {
-      throw explainSystemError(error, `writing ${file}`);
-    }
-  };
-  if (flags.iidFile !== undefined) write(flags.iidFile, digest);
-  if (flags.metadataFile !== undefined) {
-    const metadata = {
-      'containerimage.digest': digest,
-      'image.name': flags.tags.join(','),
-      'cambium.image.id': imageId,
-    };
-    write(flags.metadataFile, `${JSON.stringify(metadata, undefined, 2)}\n`);
-  }
-  if (flags.quiet) print(`${digest}\n`);
-}
-
-/** The named fields that are set. */
-function pick<T extends object, K extends keyof T>(from: T, names: readonly K[]): Pick<T, K> {
-  const picked: Partial<T> = {};
-  for (const name of names) if (from[name] !== undefined) picked[name] = from[name];
-  return picked as Pick<T, K>;
 }

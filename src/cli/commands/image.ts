@@ -54,7 +54,7 @@ function defineList(): Command {
         } else if (flags.quiet) {
           for (const { id } of images) print(`${id}\n`);
         } else {
-          print(formatTable([['NAME', 'ID', 'PLATFORM', 'CREATED'], ...images.flatMap(imageRows)]));
+          print(formatTable([['NAME', 'ID', 'PLATFORM', 'CREATED', 'STATE'], ...images.flatMap(imageRows)]));
         }
       }),
     );
@@ -66,12 +66,14 @@ function imageRows({
   tags,
   platform,
   createdMs,
+  state,
   members,
 }: ReturnType<typeof listImages>[number]): string[][] {
   const rest = [
     id.slice(0, 12),
     (members ?? [{ platform }]).map((one) => platformText(one.platform)).join(','),
     formatAge(Date.now() - createdMs),
+    state,
   ];
   return (tags.length > 0 ? tags.map(shortName) : ['-']).map((name) => [name, ...rest]);
 }

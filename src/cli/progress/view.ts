@@ -54,7 +54,7 @@ export function applyEvent(view: BuildView, event: BuildEvent): void {
   else if ('output' in event) applyOutputEvent(view, event);
   else if (event.type === 'build-started') view.startedAt = event.at;
   else if (event.type === 'warning') view.warnings.push(event);
-  else view.done = event;
+  else if (event.type === 'build-done') view.done = event;
 }
 
 function applyStepEvent(view: BuildView, event: Extract<BuildEvent, { step: StepId }>): void {

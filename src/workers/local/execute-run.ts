@@ -1,7 +1,7 @@
 /** Runs a command step: a fork of its base, the mounts it declares, a container, and a commit when it exits with 0. */
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { bindMount, unmountBelow } from '../../kit/system.ts';
+import { bindMount, mountTmpfs, unmountBelow } from '../../kit/system.ts';
 import type { RunOp, SnapshotId, StepId } from '../../plan/index.ts';
 import { newId } from '../../store/runs.ts';
 import type { StepOutcome, StepTask } from '../worker.ts';
@@ -12,17 +12,16 @@ import { prepareEmulation } from './emulation.ts';
 import { inTree } from './in-tree.ts';
 import { putMountHelpers } from './mount-helpers.ts';
 import { withMounts } from './run-mounts.ts';
-import { memoryFolder, type RunPlace } from './run-place.ts';
+import type { RunPlace } from './run-place.ts';
 import type { RunMount, RunRequest, RunResult } from './runtimes/index.ts';
 import { runContainer } from './runtimes/index.ts';
 import { prepareMountpoints } from './runtimes/mountpoints.ts';
 import type { Workspace } from './snapshots/driver.ts';
+import { startTrace } from './warm/trace.ts';
 
 export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Promise<StepOutcome> {
   const { snapshots } = place;
   const startedMs = performance.now();
-  // It is up by the time that all is there which the command needs.
-  place.starters?.prepare();
   const workspace = snapshots.fork(task.base);
   let isDone = false;
   try {
@@ -32,7 +31,13 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
       return undefined;
     });
     if (!caches) return { outcome: 'cancelled' };
-    const result = await runIn(place, op, workspace, { ...task, caches: caches.hosts });
+    const { base } = task;
+    const trace = task.isTraced
+      ? startTrace({ snapshots, root: workspace.root, start: base, base, made: new Map() })
+      : undefined;
+    const result = await runIn(place, op, workspace, { ...task, caches: caches.hosts }).finally(() =>
+      trace?.stop(),
+    );
     const { refusedPids: _, ...usage } = result.usage;
     if (result.outcome === 'exit' && result.exitCode === 0) {
       const durationMs = performance.now() - startedMs;
@@ -48,7 +53,7 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
       });
       isDone = true;
       await caches.keep();
-      return { outcome: 'done', snapshot, durationMs, usage };
+      return { outcome: 'done', snapshot, durationMs, usage, reads: trace?.reads(snapshot) };
     }
     if (result.outcome === 'cancelled') return { outcome: 'cancelled' };
     const kept = keepWorkspace(place, workspace, task.base, resolveSteps(op, task.snapshotOf));
@@ -76,24 +81,25 @@ export async function runIn(
   place: RunPlace,
   op: RunOp,
   workspace: Workspace,
-  task: Pick<StepTask, 'snapshotOf' | 'limits' | 'timeoutMs' | 'signal' | 'onOutput' | 'isFollowed'> & {
+  task: Pick<StepTask, 'snapshotOf' | 'limits' | 'timeoutMs' | 'signal' | 'onOutput'> & {
     caches: OpenCaches['hosts'];
   },
   extras: RunExtras = {},
 ): Promise<RunResult> {
   const id = `${place.runId}-${newId()}`;
   const dir = join(place.runDir, `c-${newId()}`);
-  const usesDir = op.root.type === 'builder' || op.mounts.length > 0;
-  if (usesDir) mkdirSync(dir);
-  const bundle = join(memoryFolder(place.runDir), newId());
-  mkdirSync(bundle);
+  mkdirSync(dir);
   try {
     const rootfs = prepareRoot(place, op, workspace, dir, task.snapshotOf);
     if (op.platform) prepareEmulation(op.platform, place.runDir);
     // What a build file's base says of its working folder need not be there.
     if (op.makesCwd) prepareMountpoints(rootfs, [{ path: op.cwd, kind: 'folder' }]);
     const timeoutMs = op.timeoutMs ?? task.timeoutMs;
+    const bundle = join(dir, 'bundle');
+    mkdirSync(bundle);
     return await withMounts(place, op, dir, task, (open) => {
+      // The runtime's configuration holds the variables: those of secrets never touch a disk.
+      if (Object.keys(open.env).length > 0) mountTmpfs(bundle);
       return runContainer({
         id,
         dir: bundle,
@@ -114,15 +120,12 @@ export async function runIn(
         limits: task.limits,
         ...(timeoutMs !== undefined && { timeoutMs }),
         stdio: extras.stdio ?? 'pipe',
-        ...(place.starters && { starters: place.starters }),
-        isFollowed: task.isFollowed ?? false,
         signal: task.signal,
         onOutput: task.onOutput,
       });
     });
   } finally {
-    if (usesDir) unmountBelow(dir);
-    rmSync(bundle, { recursive: true, force: true });
+    unmountBelow(dir);
   }
 }
 
@@ -158,7 +161,7 @@ export interface KeptWorkspace {
 }
 
 /** The operation with snapshots in place of steps, for a time when the plan is gone. */
-function resolveSteps(op: RunOp, snapshotOf: StepTask['snapshotOf']): RunOp {
+export function resolveSteps(op: RunOp, snapshotOf: StepTask['snapshotOf']): RunOp {
   const resolve = (step: StepId) => snapshotOf(step) as string as StepId;
   // Proxies may hold passwords.
   const { hiddenEnv: _hidden, ...kept } = op;
@@ -179,7 +182,7 @@ function resolveSteps(op: RunOp, snapshotOf: StepTask['snapshotOf']): RunOp {
 }
 
 /** Moves the workspace of a failed step out of the run; returns its name below kept/. */
-function keepWorkspace(
+export function keepWorkspace(
   { store, snapshots }: RunPlace,
   workspace: Workspace,
   base: SnapshotId | undefined,

@@ -6,6 +6,7 @@ import type { SnapshotId, Source } from '../../plan/index.ts';
 import { beginRun, lease, type Run } from '../../store/runs.ts';
 import { findKey, lineageOf } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
+import type { WarmWorker } from '../warm.ts';
 import type { StepOutcome, Worker } from '../worker.ts';
 import { asksForCompute, checkCompute } from './compute/budget.ts';
 import { reserveCompute } from './compute/reserve.ts';
@@ -18,7 +19,6 @@ import { executeSource, folderCopy, isRemote } from './execute-source.ts';
 import { hostIdentity as identifyHost } from './host-identity.ts';
 import type { LocalWorker } from './local-worker.ts';
 import { noProvisions, type Provisions } from './provisions.ts';
-import { openStarters, type Starters } from './runtimes/index.ts';
 import { driverFor, openSnapshots, type Snapshots } from './snapshots/registry.ts';
 import { sweep } from './sweep.ts';
 
@@ -59,8 +59,8 @@ export { openShell } from './shell.ts';
 export function createLocalWorker(
   store: Store,
   provisions: Provisions = noProvisions,
-): Worker & { open(): Promise<LocalWorker> } {
-  let opened: { run: Run; snapshots: Snapshots; starters: Starters } | undefined;
+): Worker & { open(): Promise<LocalWorker>; warm(): Promise<WarmWorker> } {
+  let opened: { run: Run; snapshots: Snapshots } | undefined;
   let isSwept = false;
 
   const open = () => {
@@ -72,17 +72,17 @@ export function createLocalWorker(
       }
       enterPrivateMounts();
       const run = beginRun(store);
-      opened = { run, snapshots: openSnapshots(store, run), starters: openStarters(run.dir) };
+      opened = { run, snapshots: openSnapshots(store, run) };
     }
     return opened;
   };
   const openAndSweep = async () => {
-    const parts = open();
+    const { run, snapshots } = open();
     if (!isSwept) {
       isSwept = true;
       await sweep(store, driverFor(store));
     }
-    return parts;
+    return { run, snapshots };
   };
   const contents: Contents = openContents(store, (id) => open().snapshots.mountView(id));
   // What a source was when its key was made: that is what is brought in, whatever its name stands for by then.
@@ -111,13 +111,11 @@ export function createLocalWorker(
       return reserveCompute(store, open().run, compute, wait);
     },
     async execute(task) {
-      const { run, snapshots, starters } = await openAndSweep();
+      const { run, snapshots } = await openAndSweep();
       const { op } = task.step;
       const startedMs = performance.now();
-      if (op.type === 'run') {
-        const place = { store, snapshots, runDir: run.dir, runId: run.id, provisions, starters };
-        return executeRun(place, op, task);
-      }
+      if (op.type === 'run')
+        return executeRun({ store, snapshots, runDir: run.dir, runId: run.id, provisions }, op, task);
       const made = (snapshot: SnapshotId): StepOutcome => {
         return { outcome: 'done', snapshot, durationMs: performance.now() - startedMs };
       };
@@ -138,7 +136,6 @@ export function createLocalWorker(
     },
     close() {
       if (opened === undefined) return;
-      opened.starters[Symbol.dispose]();
       endEmulation(opened.run.dir);
       unmountBelow(opened.run.dir);
       opened.run[Symbol.dispose]();
@@ -150,6 +147,11 @@ export function createLocalWorker(
     async open() {
       const { run, snapshots } = await openAndSweep();
       return { ...worker, snapshots, run };
+    },
+    async warm() {
+      const { run, snapshots } = await openAndSweep();
+      const { warmWorker } = await import('./warm/index.ts');
+      return warmWorker({ store, snapshots, runDir: run.dir, runId: run.id, provisions });
     },
   };
 }

@@ -55,8 +55,8 @@ export async function executeCopy(
         targetsOf(inputs, ({ scan }) => readTree(store.db, scan.summary.manifest)),
       );
     return snapshots.commit(workspace, {
-      key: task.key,
-      alias: task.alias,
+      key: task.isUnfiled ? undefined : task.key,
+      alias: task.isUnfiled ? undefined : task.alias,
       parent: task.base,
       onResult: last?.snapshot,
       stage: task.step.stage,
@@ -94,7 +94,9 @@ function slotOf(op: CopyOp, task: StepTask): string {
     ...rest,
     from: from.type,
   }));
-  return sha256(canonicalJson([task.base ?? null, copies, op.times ?? null]));
+  return sha256(
+    canonicalJson([task.base ?? null, copies, op.times ?? null, ...(task.isUnfiled ? ['warm'] : [])]),
+  );
 }
 
 /** Whether the way to a path leads over a symlink of the parent, so that the path itself says nothing. */

@@ -52,6 +52,14 @@ export function btrfsDriver(snapshotsDir: string): SnapshotDriver {
       const parent = treeOf(stack, 1);
       return parent === undefined ? wholeTree(tree) : withFolders(tree, differences(parent, tree));
     },
+    *between(before, after) {
+      const [left, right] = [treeOf(before), treeOf(after)];
+      if (left === right) return;
+      if (left === undefined || right === undefined) yield { path: '', whole: true };
+      else
+        for (const path of [...touchedPaths(sendStream(left, right)).keys()].sort(byFolder))
+          yield { path, whole: isOther(left, right, path) };
+    },
     locate(stack, path) {
       const tree = treeOf(stack);
       return tree === undefined ? undefined : locateIn(tree, path);
@@ -130,6 +138,11 @@ function* differences(parent: string, tree: string): Generator<Change> {
     yield* walk(tree, path);
     covered = path;
   }
+}
+
+/** Whether what is at a path now came there as a whole, so that nothing below it is told. */
+function isOther(before: string, after: string, path: string): boolean {
+  return path !== '' && realEntry(before, path)?.ino !== realEntry(after, path)?.ino;
 }
 
 /** Order of a walk: a folder comes right before its content. */

@@ -28,6 +28,12 @@ export interface Workspace {
   root: string;
 }
 
+/** A path that may differ. `whole`: so may all below it, and none of that is told. */
+export interface Suspect {
+  path: string;
+  whole: boolean;
+}
+
 /** All folders are given by absolute host path, but for names of folders below `snapshots/`. */
 export interface SnapshotDriver {
   readonly name: 'overlay' | 'btrfs';
@@ -49,6 +55,13 @@ export interface SnapshotDriver {
   locate(stack: Stack, path: string): string | undefined;
   /** Makes a workspace in `dir` that holds the union of `stack` by itself; undefined where stacks have no depth. */
   fold?(stack: Stack, dir: string): Workspace;
+  /** Where the trees of two stacks may differ, sorted by folder. Costs what was changed since they parted. */
+  between(before: Stack, after: Stack): Iterable<Suspect>;
+  /**
+   * Makes the folder `name` below snapshots/, by way of `dir`, out of `top`: the folders (top first) of several changes
+   * in a row on `below`. Undefined where a snapshot's folder is the whole tree.
+   */
+  squash?(top: readonly string[], below: Stack, dir: string, name: string): void;
   /** Removes a folder below snapshots/. */
   remove(folder: string): void;
 }

@@ -10,11 +10,19 @@ import { newId, type Run } from '../../../store/runs.ts';
 import { insertSnapshot, lineageOf, setFolded } from '../../../store/snapshots.ts';
 import type { Store } from '../../../store/store.ts';
 import { btrfsDriver } from './btrfs.ts';
-import type { SnapshotDriver, Stack, Workspace } from './driver.ts';
+import type { SnapshotDriver, Stack, Suspect, Workspace } from './driver.ts';
 import { overlayDriver, stackFolders } from './overlay.ts';
 
 /** Folders in one overlay: the kernel takes 500; looking names up in more than this is slow too. */
 const deepestStack = 320;
+
+/** Differences in a row that a warm result may stand on. */
+const mostDeltas = 7;
+
+interface Flat {
+  parent: SnapshotId | undefined;
+  folder: string;
+}
 
 export interface Snapshots extends SnapshotReader {
   readonly driver: SnapshotDriver;
@@ -28,13 +36,24 @@ export interface Snapshots extends SnapshotReader {
   discard(workspace: Workspace): void;
   /** Mounts a snapshot read-only; returns the host path. It stays until the process ends or `unmount`. */
   mountView(id: SnapshotId): string;
+  /** Calls `body` with folders that show two snapshots and where they may differ; `undefined`: an empty folder. */
+  between<T>(
+    before: SnapshotId | undefined,
+    after: SnapshotId | undefined,
+    body: (views: { before: string; after: string; suspects: Iterable<Suspect> }) => T,
+  ): T;
 }
 
 export interface CommitRequest {
-  key: StepKey;
+  /** Undefined in the warm lane, whose results no key may find. */
+  key: StepKey | undefined;
   alias?: StepKey | undefined;
   parent: SnapshotId | undefined;
   onResult?: SnapshotId | undefined;
+  /** `parent` is the last result of the same step: the snapshot holds what changed since. */
+  isDelta?: boolean;
+  /** `parent` is the result of an earlier part of the same step: the snapshot holds the changes of both. */
+  joins?: boolean;
   stage: string;
   title: string;
   durationMs: number;
@@ -61,6 +80,28 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
   };
   const forkStack = (stack: Stack) => withFiles(() => driver.fork(stack, join(run.dir, newId())));
 
+  /** Too many differences in a row become one, so that neither layers nor folders add up. */
+  const flatten = (folder: string, parent: SnapshotId | undefined): Flat | undefined => {
+    const rows = parent === undefined ? [] : lineageOf(store.db, parent);
+    const whole = rows.findIndex(({ kind }) => kind !== 'delta');
+    if (whole < mostDeltas) return undefined;
+    const below = rows.slice(whole);
+    const to = { parent: below[0]?.id, folder };
+    if (driver.squash === undefined) return to;
+    const name = newId();
+    const folders = [folder, ...rows.slice(0, whole).flatMap((row) => row.folders)];
+    driver.squash(folders, below, join(run.dir, name), name);
+    return { ...to, folder: name };
+  };
+
+  const joinParts = (folder: string, parent: SnapshotId | undefined) => {
+    const rows = parent === undefined ? [] : lineageOf(store.db, parent);
+    const own = rows.slice(0, rows.findIndex(({ kind }) => kind !== 'delta') + 1);
+    const below = own.at(-1)?.parent ?? undefined;
+    if (driver.fold === undefined) return { parent: below };
+    return { parent: below, folders: [folder, ...own.flatMap(({ folders }) => folders)] };
+  };
+
   const snapshots: Snapshots = {
     driver,
     stackOf,
@@ -71,15 +112,20 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
       const id = folder as SnapshotId;
       driver.release(workspace);
       driver.commit(workspace, folder);
+      let flat: Flat | undefined;
       try {
         const below =
           driver.name === 'overlay' && request.onResult ? (stackOf(request.onResult)[0]?.folders ?? []) : [];
+        flat = request.isDelta ? flatten(folder, request.parent) : undefined;
+        const joined = request.joins ? joinParts(folder, request.parent) : undefined;
         insertSnapshot(store.db, {
           ...request,
           id,
           driver: driver.name,
           folders: [folder, ...below],
           run: run.id,
+          ...(flat && { parent: flat.parent, folders: [flat.folder] }),
+          ...joined,
         });
       } catch (error) {
         // No row names it, so nothing would remove it: on a full disk this is what fills it.
@@ -87,6 +133,10 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
         throw error;
       }
       discardLater(driver, workspace.dir);
+      if (flat !== undefined && flat.folder !== folder) {
+        driver.discard(join(run.dir, flat.folder));
+        driver.remove(folder);
+      }
       return id;
     },
     discard(workspace) {
@@ -101,6 +151,22 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
       withFiles(() => driver.view(stackOf(id), at));
       views.set(id, at);
       return at;
+    },
+    between(before, after, body) {
+      const show = (id: SnapshotId | undefined) => {
+        const at = join(run.dir, `view-${newId()}`);
+        mkdirSync(at);
+        if (id !== undefined) withFiles(() => driver.view(stackOf(id), at));
+        return at;
+      };
+      const [left, right] = [show(before), show(after)];
+      try {
+        const suspects = driver.between(stackOf(before), stackOf(after));
+        return body({ before: left, after: right, suspects });
+      } finally {
+        unmount(left);
+        unmount(right);
+      }
     },
     lineage: (id) =>
       lineageOf(store.db, id)

@@ -1,0 +1,186 @@
+/** Gives one part of a run its new result: kept, brought up to date, run on its last result, or run on its base. */
+import type { SnapshotId } from '../../plan/index.ts';
+import type { WarmMount, WarmPart } from '../../store/warm.ts';
+import type { TreeChange, WarmOutcome, WarmTask } from '../../workers/warm.ts';
+import type { StepOutcome } from '../../workers/worker.ts';
+import { computeOf, reserveFor } from '../compute.ts';
+import { locate } from '../locate.ts';
+import { decide } from './decide.ts';
+import type { CleanRun } from './lane.ts';
+import { type BroughtMounts, bringUpMounts } from './mounts.ts';
+import type { RunPart } from './parts.ts';
+import type { Running } from './run-parts.ts';
+
+export interface PartPlace {
+  running: Running;
+  part: RunPart;
+  index: number;
+  /** What it runs on: the step's base, or the result of the part before. */
+  base: SnapshotId | undefined;
+  last: WarmPart | undefined;
+  /** Runs it by the clean lane, where that is possible. */
+  clean: CleanRun | undefined;
+}
+
+type Ended = Extract<StepOutcome, { outcome: 'failed' | 'cancelled' }>;
+
+/** What is kept of a part that has its new result. */
+interface Made extends Pick<WarmPart, 'result' | 'seenNs' | 'reads' | 'fitness' | 'reason' | 'mounts'> {
+  outcome: 'made';
+  how: 'kept' | 'on-last' | 'on-base' | 'clean';
+}
+
+/** It can't start from its last result. */
+interface Impossible {
+  outcome: 'impossible';
+  reason: string;
+  fitness: Pick<WarmPart, 'fitness' | 'reason'>;
+}
+
+export type PartOutcome = Ended | { outcome: 'done'; snapshot: SnapshotId; how: Made['how'] };
+
+export async function runPart(place: PartPlace): Promise<PartOutcome> {
+  const { running, part, index, base, last } = place;
+  const { lane, keyed, warm, slot } = running;
+  const mounts = bringUpMounts(running, part, last);
+  const changes = last ? warm.compare(last.base, base) : [];
+  const { isReadBySome } = lane;
+  const warmth = keyed.step.warm ?? {};
+  const decision = decide({ last, warmth, changes, mountChanges: mounts.changes, isReadBySome });
+
+  let made: Made | Ended | Impossible = {
+    outcome: 'impossible',
+    reason: 'reason' in decision ? decision.reason : '',
+    fitness: fitnessOf(last),
+  };
+  if (last !== undefined && decision.do === 'keep') {
+    made = { ...last, ...fitnessOf(last), outcome: 'made', how: 'kept', mounts: mounts.shown };
+  } else if (last !== undefined && decision.do === 'carry') {
+    made = carry(place, last, changes, mounts);
+  } else if (last !== undefined && decision.do === 'run-on-last') {
+    made = await runOnLast(place, last, changes, mounts, decision.reason);
+  }
+  if (made.outcome === 'impossible') made = await runOnBase(place, mounts.fresh, made);
+  if (made.outcome !== 'made') return made;
+  const { outcome: _, how, ...kept } = made;
+  lane.save({ slot, part: index, definition: part.definition, key: keyed.key, base, ...pickKept(kept) });
+  return { outcome: 'done', snapshot: made.result, how };
+}
+
+function pickKept({ result, seenNs, reads, fitness, reason, mounts }: Omit<Made, 'outcome' | 'how'>) {
+  return { result, seenNs, reads, fitness, reason, mounts };
+}
+
+function fitnessOf(last: WarmPart | undefined): Pick<WarmPart, 'fitness' | 'reason'> {
+  return { fitness: last?.fitness ?? 'unknown', reason: last?.reason };
+}
+
+function carry(
+  { running, base }: PartPlace,
+  last: WarmPart,
+  changes: readonly TreeChange[],
+  mounts: BroughtMounts,
+): Made | Ended | Impossible {
+  const outcome = running.warm.carry(running.keyed.step, { ...last, changes }, base);
+  const { reads } = last;
+  return madeOf(outcome, { ...fitnessOf(last), how: 'kept', mounts: mounts.shown, reads: () => reads });
+}
+
+async function runOnLast(
+  place: PartPlace,
+  last: WarmPart,
+  changes: readonly TreeChange[],
+  mounts: BroughtMounts,
+  reason: string,
+): Promise<Made | Ended | Impossible> {
+  const { running, part } = place;
+  const { warm, keyed } = running;
+  running.begin(reason);
+  const argv = keyed.step.warm?.argv ?? part.step.op.argv;
+  const task = {
+    ...taskOf(place, mounts.shown),
+    step: { ...part.step, op: { ...part.step.op, argv } },
+    last: { ...last, changes },
+  };
+  let fitness = fitnessOf(last);
+  if (keyed.step.warm?.mode === 'on') fitness = { fitness: 'fit', reason: undefined };
+  if (fitness.fitness === 'unknown') {
+    const silent = { ...task, mounts: last.mounts, onOutput: () => {} };
+    const tried = await atWork(place, () => warm.probe(silent));
+    if (tried.outcome === 'cancelled') return { outcome: 'cancelled' };
+    fitness =
+      tried.outcome === 'unfit'
+        ? { fitness: 'clean-only', reason: tried.reason }
+        : { fitness: 'fit', reason: undefined };
+  }
+  if (fitness.fitness === 'clean-only')
+    return { outcome: 'impossible', reason: fitness.reason ?? '', fitness };
+  const outcome = await atWork(place, () => warm.run(task));
+  const reads = (own: WarmPart['reads']) => last.reads && own && new Set([...last.reads, ...own]);
+  return madeOf(outcome, { ...fitness, how: 'on-last', mounts: mounts.shown, reads });
+}
+
+async function runOnBase(
+  place: PartPlace,
+  mounts: Readonly<Record<string, WarmMount>>,
+  { reason, fitness }: Impossible,
+): Promise<Made | Ended> {
+  const { running, clean } = place;
+  if (clean !== undefined && !running.hasBegun()) {
+    const { snapshot, reads } = await clean(reason);
+    const seenNs = BigInt(Date.now() + 1) * 1_000_000n;
+    return { outcome: 'made', how: 'clean', result: snapshot, seenNs, reads, ...fitness, mounts };
+  }
+  running.begin(reason);
+  const outcome = await atWork(place, () => running.warm.run(taskOf(place, mounts)));
+  const made = madeOf(outcome, { ...fitness, how: 'on-base', mounts, reads: (own) => own });
+  if (made.outcome === 'impossible') throw new Error('a run on its base has nothing to conflict with');
+  return made;
+}
+
+function madeOf(
+  outcome: WarmOutcome,
+  rest: Pick<Made, 'how' | 'mounts' | 'fitness' | 'reason'> & {
+    reads: (own: WarmPart['reads']) => WarmPart['reads'];
+  },
+): Made | Ended | Impossible {
+  const { fitness, reason } = rest;
+  if (outcome.outcome === 'conflict')
+    return {
+      outcome: 'impossible',
+      reason: `/${outcome.path} was changed by it and by its base`,
+      fitness: { fitness, reason },
+    };
+  if (outcome.outcome !== 'done') return outcome;
+  const { snapshot: result, seenNs } = outcome;
+  return { ...rest, outcome: 'made', result, seenNs, reads: rest.reads(outcome.reads) };
+}
+
+function taskOf({ running, part, base, index }: PartPlace, mounts: WarmTask['mounts']): WarmTask {
+  const { lane, told, keyed } = running;
+  const { timeoutMs, signal, onWait } = lane;
+  const limits = computeOf(keyed.step, lane.limits);
+  return {
+    ...{ step: part.step, base, mounts, limits, timeoutMs, signal },
+    joins: index > 0,
+    snapshotOf: (id) => told.results.get(id) as SnapshotId,
+    onOutput: told.outputOf(keyed),
+    onWait: (reason) => onWait(keyed.step.id, reason),
+  };
+}
+
+/** Runs something with the compute that the step asks for; cancelled when it was given up while it waited for that. */
+async function atWork<T>(
+  { running }: PartPlace,
+  body: () => Promise<T>,
+): Promise<T | { outcome: 'cancelled' }> {
+  const { lane, keyed, told } = running;
+  const { worker, limits, signal, onWait } = lane;
+  const { step } = keyed;
+  const wait = { onWait: (reason: string) => onWait(step.id, reason), isOver: () => told.hasFailed };
+  using held = await reserveFor(step, worker, { limits, signal, ...wait });
+  if (held === undefined) return { outcome: 'cancelled' };
+  return await body().catch((error) => {
+    throw locate(error, step.location);
+  });
+}

@@ -1,0 +1,121 @@
+/** Rows of warm builders: the last good result of each part of each step, and what it stands on. */
+import { constants, deflateSync, inflateSync } from 'node:zlib';
+import type { SnapshotId, StepKey } from '../plan/index.ts';
+import type { Database } from './database.ts';
+
+/** Whether a part may run again on its own result. */
+export type Fitness = 'unknown' | 'fit' | 'clean-only';
+
+/** What a mount of another step showed, by that step's snapshot, and the form in which the run saw it. */
+export interface WarmMount {
+  content: SnapshotId;
+  /** The same content, with times that grow with each change. */
+  shown: SnapshotId;
+}
+
+export interface WarmPart {
+  slot: string;
+  part: number;
+  /** Digest of the operation without its inputs: with another one, the result says nothing. */
+  definition: string;
+  /** Key of the step, as if all of its inputs came from the clean lane. */
+  key: StepKey;
+  base: SnapshotId | undefined;
+  result: SnapshotId;
+  mounts: Readonly<Record<string, WarmMount>>;
+  /** No time that a run set is later. Nanoseconds since the Unix epoch. */
+  seenNs: bigint;
+  /** Paths of the base that its runs opened or changed since it last ran from its base; undefined: not known. */
+  reads: ReadonlySet<string> | undefined;
+  fitness: Fitness;
+  /** Why it is clean-only. */
+  reason: string | undefined;
+}
+
+interface Row {
+  slot: string;
+  part: number;
+  definition: string;
+  key: StepKey;
+  base: SnapshotId | null;
+  result: SnapshotId;
+  mounts: string;
+  seen_ns: string;
+  reads: Uint8Array | null;
+  fitness: Fitness;
+  reason: string | null;
+}
+
+/** All parts of a builder, by slot. */
+export function warmPartsOf(db: Database, builder: string): Map<string, WarmPart[]> {
+  const rows = db
+    .prepare('SELECT * FROM warm_steps WHERE builder = ? ORDER BY slot, part')
+    .all(builder) as unknown as Row[];
+  const bySlot = new Map<string, WarmPart[]>();
+  for (const row of rows) {
+    const parts = bySlot.get(row.slot) ?? [];
+    bySlot.set(row.slot, [...parts, toPart(row)]);
+  }
+  return bySlot;
+}
+
+function toPart({ seen_ns, base, reason, mounts, reads, ...row }: Row): WarmPart {
+  let known: ReadonlySet<string> | undefined;
+  return {
+    slot: row.slot,
+    part: row.part,
+    definition: row.definition,
+    key: row.key,
+    result: row.result,
+    fitness: row.fitness,
+    base: base ?? undefined,
+    mounts: JSON.parse(mounts) as WarmPart['mounts'],
+    seenNs: BigInt(seen_ns),
+    reason: reason ?? undefined,
+    // Long lists, of which most builds need none.
+    get reads() {
+      if (reads === null) return undefined;
+      known ??= new Set(inflateSync(reads).toString().split('\0'));
+      return known;
+    },
+  };
+}
+
+export function saveWarmPart(db: Database, builder: string, part: WarmPart): void {
+  const reads =
+    part.reads === undefined
+      ? null
+      : deflateSync([...part.reads].join('\0'), { level: constants.Z_BEST_SPEED });
+  db.prepare(
+    `INSERT OR REPLACE INTO warm_steps
+       (builder, slot, part, definition, key, base, result, mounts, seen_ns, reads, fitness, reason)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  ).run(
+    builder,
+    part.slot,
+    part.part,
+    part.definition,
+    part.key,
+    part.base ?? null,
+    part.result,
+    JSON.stringify(part.mounts),
+    String(part.seenNs),
+    reads,
+    part.fitness,
+    part.reason ?? null,
+  );
+}
+
+/** Forgets the parts of a slot from `part` on. */
+export function dropWarmParts(db: Database, builder: string, slot: string, part = 0): void {
+  db.prepare('DELETE FROM warm_steps WHERE builder = ? AND slot = ? AND part >= ?').run(builder, slot, part);
+}
+
+/** Notes what a builder built last: that image stays, whether it has a tag or not. */
+export function noteWarmImage(db: Database, builder: string, image: string): void {
+  db.prepare('INSERT OR REPLACE INTO warm_builders (builder, image, updated_ms) VALUES (?, ?, ?)').run(
+    builder,
+    image,
+    Date.now(),
+  );
+}

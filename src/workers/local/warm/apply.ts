@@ -1,0 +1,125 @@
+/**
+ * Puts the changes of a base into the last result of a step. A changed file gets a time that no tool can take for an old
+ * one; what the step itself put in the way of a change is a conflict.
+ */
+import { chmodSync, lchownSync, linkSync, rmSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import { makeEntry } from '../../../kit/copy-node.ts';
+import { fsPath } from '../../../kit/names.ts';
+import { removeXattr, setTimes, setXattr } from '../../../kit/system.ts';
+import type { Entry } from '../../../kit/tree.ts';
+import { lstatIfAny, treeXattrs, typeOf } from '../../../kit/walk.ts';
+import type { TreeChange } from '../../warm.ts';
+
+const secondNs = 1_000_000_000n;
+
+class Conflict extends Error {
+  readonly path: string;
+
+  constructor(path: string) {
+    super(`conflict at ${path}`);
+    this.path = path;
+  }
+}
+
+/** What was applied, with the time that each changed file got; or the path where that was not possible. */
+export type Applied = { ok: true; times: ReadonlyMap<string, bigint> } | { ok: false; conflict: string };
+
+/**
+ * Applies `changes` in their order. `source` is a folder that shows the changed base, `root` that of the workspace.
+ * `seenNs`: no time in the workspace that a run set is later.
+ */
+export function applyChanges(
+  root: string,
+  source: string,
+  changes: readonly TreeChange[],
+  seenNs: bigint,
+): Applied {
+  const times = new Map<string, bigint>();
+  const timeOf = freshTimes(changes, seenNs);
+  const isFolder = folderCheck(root);
+  const names = new Map<string, string>();
+  try {
+    for (const change of changes) {
+      const { path, after } = change;
+      if (!isFolder(posix.dirname(path))) throw new Conflict(path);
+      const at = join(root, path);
+      const there = lstatIfAny(at);
+      const thereType = there && typeOf(there);
+      if (after?.type === thereType && (change.kind === 'metadata' || thereType === 'directory')) {
+        setMetadata(at, after as Entry);
+        continue;
+      }
+      clear(change, at, thereType);
+      if (after === undefined) continue;
+      const twin = after.inode === undefined ? undefined : names.get(after.inode);
+      if (twin !== undefined) {
+        linkSync(fsPath(join(root, twin)), fsPath(at));
+        continue;
+      }
+      makeEntry(after, join(source, path), at);
+      if (after.type === 'directory') continue;
+      if (after.inode !== undefined) names.set(after.inode, path);
+      const time = timeOf(after, there?.mtimeNs);
+      setTimes(at, time);
+      times.set(path, time);
+    }
+  } catch (error) {
+    if (error instanceof Conflict) return { ok: false, conflict: error.path };
+    throw error;
+  }
+  return { ok: true, times };
+}
+
+/** Takes away what is at a path. A folder goes only where the base has, or had, one: else the step made it. */
+function clear({ path, before, after }: TreeChange, at: string, there: Entry['type'] | undefined): void {
+  if (there === undefined) return;
+  const isOfBase = before?.type === 'directory';
+  if ((there === 'directory') !== isOfBase && (there === 'directory' || after?.type === 'directory'))
+    throw new Conflict(path);
+  rmSync(fsPath(at), { recursive: true, force: true });
+}
+
+/**
+ * The time that a changed entry gets, given the one that is there: its own where that is newer than all that the step
+ * has seen, else now. What was newer than another stays so.
+ */
+function freshTimes(
+  changes: readonly TreeChange[],
+  seenNs: bigint,
+): (entry: Entry, was: bigint | undefined) => bigint {
+  const nowNs = BigInt(Date.now()) * 1_000_000n;
+  const earliest = nowNs > seenNs ? nowNs : seenNs + 1n;
+  const own = [...new Set(changes.flatMap(({ after }) => (after ? [after.mtimeNs] : [])))];
+  const ranks = new Map(own.sort((a, b) => (a < b ? -1 : 1)).map((time, rank) => [time, BigInt(rank)]));
+  return ({ mtimeNs }, was) => {
+    const isNew = mtimeNs > seenNs && mtimeNs <= nowNs;
+    const time = isNew ? mtimeNs : earliest + (ranks.get(mtimeNs) ?? 0n);
+    // Some tools keep times in whole seconds: Python beside its compiled files, for one.
+    if (was === undefined || time / secondNs > was / secondNs) return time;
+    return (was / secondNs + 1n) * secondNs;
+  };
+}
+
+/** Whether a path of the workspace is a real folder, reached over real folders: the step may have put links there. */
+function folderCheck(root: string): (path: string) => boolean {
+  const known = new Set(['.', '']);
+  const isFolder = (path: string): boolean => {
+    if (known.has(path)) return true;
+    if (!isFolder(posix.dirname(path))) return false;
+    const stats = lstatIfAny(join(root, path));
+    if (stats === undefined || typeOf(stats) !== 'directory') return false;
+    known.add(path);
+    return true;
+  };
+  return isFolder;
+}
+
+/** Mode, owner and attributes; the time stays. */
+function setMetadata(at: string, entry: Entry): void {
+  lchownSync(fsPath(at), entry.uid, entry.gid);
+  if (entry.type !== 'symlink') chmodSync(fsPath(at), entry.mode);
+  for (const name of treeXattrs(at)?.keys() ?? [])
+    if (entry.xattrs?.has(name) !== true) removeXattr(at, name);
+  for (const [name, value] of entry.xattrs ?? []) setXattr(at, name, value);
+}

@@ -1,0 +1,103 @@
+/** Runs a step on its own last result, brought up to date by what changed in its base. */
+import type { Step, StepId } from '../../../plan/index.ts';
+import type { LastResult, WarmOutcome, WarmTask } from '../../warm.ts';
+import { openCaches } from '../caches.ts';
+import { describeFailure } from '../describe-failure.ts';
+import { keepWorkspace, resolveSteps, runIn } from '../execute-run.ts';
+import type { RunPlace } from '../run-place.ts';
+import type { Workspace } from '../snapshots/driver.ts';
+import { type Applied, applyChanges } from './apply.ts';
+import { startTrace } from './trace.ts';
+
+export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutcome> {
+  const { snapshots } = place;
+  const { op, stage, title } = task.step;
+  const startedMs = performance.now();
+  const start = task.last ? task.last.result : task.base;
+  const workspace = snapshots.fork(start);
+  let isDone = false;
+  try {
+    const applied = bringUp(place, workspace, task.last, task.base);
+    if (!applied.ok) return { outcome: 'conflict', path: applied.conflict };
+    const { base } = task;
+    const trace = task.isProbe
+      ? undefined
+      : startTrace({ snapshots, root: workspace.root, start, base, made: applied.times });
+    const snapshotOf = withMounts(task);
+    using caches = await openCaches(place, op.mounts, { ...task, snapshotOf });
+    const seen = { ...task, snapshotOf, caches: caches.hosts };
+    const result = await runIn(place, op, workspace, seen).finally(() => trace?.stop());
+    const { refusedPids: _, ...usage } = result.usage;
+    if (result.outcome === 'cancelled') return { outcome: 'cancelled' };
+    if (result.outcome !== 'exit' || result.exitCode !== 0) {
+      const failure = describeFailure(result, op.argv, task.step.compute);
+      if (task.isProbe) return { outcome: 'failed', failure, workspace: undefined, usage };
+      const kept = keepWorkspace(place, workspace, start, resolveSteps(op, snapshotOf));
+      isDone = true;
+      return { outcome: 'failed', failure, workspace: kept, usage };
+    }
+    const seenNs = latest(applied.times, task.last?.seenNs);
+    const durationMs = performance.now() - startedMs;
+    const isDelta = task.last !== undefined;
+    const joins = !isDelta && task.joins === true;
+    const snapshot = snapshots.commit(workspace, {
+      ...{ key: undefined, parent: start, isDelta, joins, stage, title, durationMs, usage },
+    });
+    isDone = true;
+    if (!task.isProbe) await caches.keep();
+    return { outcome: 'done', snapshot, durationMs, usage, seenNs, reads: trace?.reads(snapshot) };
+  } finally {
+    if (!isDone) snapshots.discard(workspace);
+  }
+}
+
+/** Brings a last result up to date and runs nothing. `base`: what shows the changes. */
+export function carry(
+  place: RunPlace,
+  { stage, title }: Pick<Step, 'stage' | 'title'>,
+  last: LastResult,
+  base: WarmTask['base'],
+): WarmOutcome {
+  const { snapshots } = place;
+  const startedMs = performance.now();
+  const workspace = snapshots.fork(last.result);
+  let isDone = false;
+  try {
+    const applied = bringUp(place, workspace, last, base);
+    if (!applied.ok) return { outcome: 'conflict', path: applied.conflict };
+    const durationMs = performance.now() - startedMs;
+    const snapshot = snapshots.commit(workspace, {
+      ...{ key: undefined, parent: last.result, isDelta: true, stage, title, durationMs },
+    });
+    isDone = true;
+    return { outcome: 'done', snapshot, durationMs, seenNs: last.seenNs, reads: undefined };
+  } finally {
+    if (!isDone) snapshots.discard(workspace);
+  }
+}
+
+function bringUp(
+  { snapshots }: RunPlace,
+  workspace: Workspace,
+  last: LastResult | undefined,
+  base: WarmTask['base'],
+): Applied {
+  if (last === undefined || last.changes.length === 0) return { ok: true, times: new Map() };
+  const source = base === undefined ? '' : snapshots.mountView(base);
+  return applyChanges(workspace.root, source, last.changes, last.seenNs);
+}
+
+/** Mounts of steps show the form that the warm lane gives them. */
+function withMounts({ step, mounts, snapshotOf }: WarmTask): WarmTask['snapshotOf'] {
+  const shown = new Map<StepId, (typeof mounts)[string]>();
+  for (const mount of step.op.mounts)
+    if (mount.type === 'step' && mounts[mount.target]) shown.set(mount.step, mounts[mount.target] as never);
+  return (id) => shown.get(id)?.shown ?? snapshotOf(id);
+}
+
+/** A time that nothing which the run wrote, or was given, is later than. */
+function latest(times: ReadonlyMap<string, bigint>, before = 0n): bigint {
+  let seen = BigInt(Date.now() + 1) * 1_000_000n;
+  for (const time of times.values()) if (time > seen) seen = time;
+  return before > seen ? before : seen;
+}

@@ -1,0 +1,17 @@
+/** The embedded worker's part of the warm lane. */
+import type { WarmWorker } from '../../warm.ts';
+import type { RunPlace } from '../run-place.ts';
+import { compareSnapshots } from './compare.ts';
+import { carry, runWarm } from './execute.ts';
+import { probe } from './probe.ts';
+import { sweepWarm } from './sweep.ts';
+
+export function warmWorker(place: RunPlace): WarmWorker {
+  return {
+    compare: (before, after) => compareSnapshots(place.snapshots, before, after),
+    run: (task) => runWarm(place, task),
+    carry: (step, last, base) => carry(place, step, last, base),
+    probe: (task) => probe(place, task),
+    sweep: () => sweepWarm(place),
+  };
+}

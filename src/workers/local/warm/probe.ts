@@ -1,0 +1,31 @@
+/** Finds out whether a step may run again on its own result: once more with nothing changed, it must change nothing. */
+import type { TreeChange, Unfit, WarmTask } from '../../warm.ts';
+import type { RunPlace } from '../run-place.ts';
+import { compareSnapshots } from './compare.ts';
+import { runWarm } from './execute.ts';
+import { removeSnapshot } from './sweep.ts';
+
+/** Paths that a reason names. */
+const shownPaths = 3;
+
+export async function probe(
+  place: RunPlace,
+  task: WarmTask & { last: NonNullable<WarmTask['last']> },
+): Promise<{ outcome: 'fit' } | { outcome: 'cancelled' } | Unfit> {
+  const { result } = task.last;
+  const again = await runWarm(place, { ...task, last: { ...task.last, changes: [] }, isProbe: true });
+  if (again.outcome === 'cancelled') return { outcome: 'cancelled' };
+  if (again.outcome === 'failed')
+    return { outcome: 'unfit', reason: `run again on its own result, it fails: ${again.failure.message}` };
+  if (again.outcome === 'conflict') throw new Error('nothing was changed, so nothing can conflict');
+  const changes = compareSnapshots(place.snapshots, result, again.snapshot);
+  removeSnapshot(place, again.snapshot);
+  if (changes.length === 0) return { outcome: 'fit' };
+  return { outcome: 'unfit', reason: `run again on its own result, it changes ${namesOf(changes)}` };
+}
+
+function namesOf(changes: readonly TreeChange[]): string {
+  const shown = changes.slice(0, shownPaths).map(({ path }) => `/${path}`);
+  const more = changes.length - shown.length;
+  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
+}

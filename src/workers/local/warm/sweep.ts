@@ -1,0 +1,64 @@
+/** Removes what the warm lane made and nothing stands on any more: over many rebuilds, the store stays as big as it was. */
+import type { SnapshotId } from '../../../plan/index.ts';
+import { transaction } from '../../../store/database.ts';
+import { liveRuns } from '../../../store/runs.ts';
+import type { RunPlace } from '../run-place.ts';
+import { namedFolders } from '../sweep.ts';
+
+/** Results of the warm lane that no builder, image, other snapshot, kept workspace or living run needs. */
+const unneeded = `
+  SELECT id, folders, folded FROM snapshots s WHERE kind <> 'clean'
+    AND NOT EXISTS (SELECT 1 FROM warm_steps WHERE base = s.id OR result = s.id)
+    AND NOT EXISTS (SELECT 1 FROM images WHERE snapshot = s.id)
+    AND NOT EXISTS (SELECT 1 FROM snapshots c WHERE c.parent = s.id)
+    AND NOT EXISTS (SELECT 1 FROM kept WHERE base = s.id)
+    AND NOT EXISTS (SELECT 1 FROM warm_steps, json_each(warm_steps.mounts) m
+                    WHERE s.id IN (m.value ->> 'content', m.value ->> 'shown'))
+    AND NOT EXISTS (SELECT 1 FROM copy_slots JOIN warm_steps ON warm_steps.base IS s.parent
+                    WHERE copy_slots.snapshot = s.id)
+    AND NOT EXISTS (SELECT 1 FROM leases WHERE snapshot = s.id AND run IN (SELECT value FROM json_each(?)))`;
+
+/** Images of warm rebuilds that have lost their tags to a newer one. */
+const untagged = `
+  DELETE FROM images WHERE state = 'warm' AND created_ms < ?
+    AND NOT EXISTS (SELECT 1 FROM tags WHERE image = images.id)
+    AND NOT EXISTS (SELECT 1 FROM warm_builders WHERE image = images.id)`;
+
+/** Untagged images younger than this may be what a command has just made. */
+const graceMs = 60_000;
+
+/** `own`: leases of the running command count no more. */
+export function sweepWarm(place: RunPlace): void {
+  const { store } = place;
+  const others = JSON.stringify(liveRuns(store).filter((run) => run !== place.runId));
+  store.db.prepare(untagged).run(Date.now() - graceMs);
+  const removed: string[] = [];
+  for (;;) {
+    const rows = transaction(store.db, () => {
+      const found = store.db.prepare(unneeded).all(others) as {
+        id: SnapshotId;
+        folders: string;
+        folded: string | null;
+      }[];
+      for (const { id } of found) store.db.prepare('DELETE FROM snapshots WHERE id = ?').run(id);
+      return found;
+    });
+    if (rows.length === 0) break;
+    for (const { folders, folded } of rows)
+      removed.push(...(JSON.parse(folders) as string[]), ...(folded === null ? [] : [folded]));
+  }
+  removeFolders(place, removed);
+}
+
+export function removeSnapshot(place: RunPlace, id: SnapshotId): void {
+  const { db } = place.store;
+  const row = db.prepare('SELECT folders FROM snapshots WHERE id = ?').get(id) as { folders: string };
+  db.prepare('DELETE FROM snapshots WHERE id = ?').run(id);
+  removeFolders(place, JSON.parse(row.folders) as string[]);
+}
+
+function removeFolders({ store, snapshots }: RunPlace, folders: readonly string[]): void {
+  if (folders.length === 0) return;
+  const named = namedFolders(store);
+  for (const folder of folders) if (!named.has(folder)) snapshots.driver.remove(folder);
+}

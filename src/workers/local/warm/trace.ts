@@ -1,0 +1,79 @@
+/**
+ * Which paths of its base a run has read or changed. Opening is seen by the kernel's fanotify; what was renamed, linked,
+ * removed or had its metadata changed is seen in the result. Looking at a name or its metadata alone is not seen.
+ */
+import { join } from 'node:path';
+import { watchOpens } from '../../../kit/fanotify.ts';
+import { lstat, lstatIfAny, typeOf } from '../../../kit/walk.ts';
+import type { SnapshotId } from '../../../plan/index.ts';
+import type { Snapshots } from '../snapshots/registry.ts';
+
+export interface Trace {
+  /** Ends watching, also when nobody wants to know. */
+  stop(): void;
+  /**
+   * The paths, once the run's result is committed; a folder that was removed or replaced, with a `/` at its end, stands for
+   * all below it. Undefined where some may be missing.
+   */
+  reads(result: SnapshotId): ReadonlySet<string> | undefined;
+}
+
+export interface TraceRequest {
+  snapshots: Snapshots;
+  /** Where the run's filesystem is mounted. */
+  root: string;
+  /** What the workspace was forked from. */
+  start: SnapshotId | undefined;
+  /** What the step runs on. */
+  base: SnapshotId | undefined;
+  /** Files that the worker put into the workspace, with their times: of interest only if the run touched them. */
+  made: ReadonlyMap<string, bigint>;
+}
+
+/** Starts right before a run. Undefined where it can't be watched. */
+export function startTrace(request: TraceRequest): Trace | undefined {
+  const { snapshots, root, base } = request;
+  // Only an overlay's mount is a file system that nobody else uses.
+  if (snapshots.driver.name !== 'overlay' || base === undefined) return undefined;
+  const watch = watchOpens(root);
+  if (watch === undefined) return undefined;
+  let opened: Set<string> | undefined;
+  let isOver = false;
+  const stop = () => {
+    if (!isOver) opened = watch.stop();
+    isOver = true;
+  };
+  return {
+    stop,
+    reads(result) {
+      stop();
+      if (opened === undefined) return undefined;
+      const stack = snapshots.stackOf(base);
+      const typeInBase = (path: string) => {
+        const host = snapshots.driver.locate(stack, path);
+        return host && typeOf(lstat(host));
+      };
+      const reads = new Set<string>();
+      for (const path of opened) if (typeInBase(path.slice(1)) === 'file') reads.add(path.slice(1));
+      for (const path of touchedPaths(request, result, typeInBase)) reads.add(path);
+      return reads;
+    },
+  };
+}
+
+function touchedPaths(
+  { snapshots, start, made }: TraceRequest,
+  result: SnapshotId,
+  typeInBase: (path: string) => string | undefined,
+): string[] {
+  return snapshots.between(start, result, ({ after, suspects }) =>
+    [...suspects].flatMap(({ path, whole }) => {
+      const type = typeInBase(path);
+      if (type === undefined) return [];
+      if (type === 'directory') return whole ? [`${path}/`] : [];
+      const stats = lstatIfAny(join(after, path));
+      const isAsMade = stats !== undefined && stats.nlink === 1n && made.get(path) === stats.mtimeNs;
+      return isAsMade ? [] : [path];
+    }),
+  );
+}

@@ -1,0 +1,80 @@
+/**
+ * What a worker does for the warm lane, where a step starts from its own last result. Its results are filed under no
+ * key: the caller keeps their snapshots.
+ */
+import type { Entry } from '../kit/tree.ts';
+import type { RunOp, SnapshotId, Step, StepUsage } from '../plan/index.ts';
+import type { WarmMount } from '../store/warm.ts';
+import type { StepOutcome, StepTask } from './worker.ts';
+
+/** A path that differs between two snapshots; times alone are no difference. */
+export interface TreeChange {
+  /** From the snapshot's root, without `/` in front. */
+  path: string;
+  /**
+   * `replaced`: by something of another type. `content`: of a file, link or device, its metadata perhaps as well.
+   * All that a removed or replaced folder held is gone with it and not told; all that a new one holds is.
+   */
+  kind: 'added' | 'removed' | 'replaced' | 'content' | 'metadata';
+  before?: Entry;
+  after?: Entry;
+}
+
+export interface WarmTask extends Pick<StepTask, 'limits' | 'timeoutMs' | 'signal' | 'onOutput' | 'onWait'> {
+  step: Step & { op: RunOp };
+  /** What the step runs on now; its mounts' snapshots by target. */
+  base: SnapshotId | undefined;
+  mounts: Readonly<Record<string, WarmMount>>;
+  /** The snapshots of other steps that it sees, where `mounts` doesn't name them. */
+  snapshotOf: StepTask['snapshotOf'];
+  /** Its last result, brought up to date by what changed in its base; without one it starts from the base. */
+  last?: LastResult;
+  /** `base` is the result of an earlier part of the same step. */
+  joins?: boolean;
+  /** Only to see what it does: nothing is kept of it. */
+  isProbe?: boolean;
+}
+
+export interface LastResult {
+  result: SnapshotId;
+  /** What it was made on. */
+  base: SnapshotId | undefined;
+  /** What of the base is different now. */
+  changes: readonly TreeChange[];
+  /** No time in it that a run set is later. */
+  seenNs: bigint;
+}
+
+export type WarmOutcome =
+  | {
+      outcome: 'done';
+      snapshot: SnapshotId;
+      durationMs: number;
+      usage?: StepUsage;
+      seenNs: bigint;
+      /** Paths of the base that the run opened or changed; undefined where that can't be told. */
+      reads: ReadonlySet<string> | undefined;
+    }
+  /** The step has put something else where its base changed: the two can't be brought together. */
+  | { outcome: 'conflict'; path: string }
+  | Exclude<StepOutcome, { outcome: 'done' }>;
+
+export interface WarmWorker {
+  /** What differs between two snapshots. Costs what was changed since they parted. */
+  compare(before: SnapshotId | undefined, after: SnapshotId | undefined): TreeChange[];
+  /** Runs a step, on its last result if there is one. */
+  run(task: WarmTask): Promise<WarmOutcome>;
+  /** Brings a last result up to date without running anything. */
+  carry(step: Pick<Step, 'stage' | 'title'>, last: LastResult, base: SnapshotId | undefined): WarmOutcome;
+  /** Runs a step once more on its result with nothing changed. Says why it is not fit for that, or undefined. */
+  probe(
+    task: WarmTask & { last: LastResult },
+  ): Promise<{ outcome: 'fit' } | { outcome: 'cancelled' } | Unfit>;
+  /** Removes what nothing stands on any more of what the warm lane made. */
+  sweep(): void;
+}
+
+export interface Unfit {
+  outcome: 'unfit';
+  reason: string;
+}
