@@ -11,9 +11,11 @@ import { arch, cpus, loadavg, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { commandCases } from './cases/commands.ts';
 import { copyCases } from './cases/copies.ts';
 import { editCases } from './cases/edits.ts';
 import { exportCases } from './cases/exports.ts';
+import { loadCases } from './cases/loads.ts';
 import { registryCases } from './cases/registries.ts';
 import { specCases } from './cases/specs.ts';
 import { stepCases } from './cases/steps.ts';
@@ -33,7 +35,9 @@ const groups: readonly { ids: readonly string[]; cases: (place: Place) => Case[]
   { ids: ['copy-cold', 'copy-unchanged', 'copy-one'], cases: copyCases },
   { ids: ['gib-store', 'gib-layout', 'gib-tar'], cases: exportCases },
   { ids: ['run-true', 'independent-20'], cases: stepCases },
+  { ids: ['load-one', 'load-one-containerd'], cases: loadCases },
   { ids: ['registry-pull', 'registry-push', 'registry-push-one'], cases: registryCases },
+  { ids: ['run-command'], cases: commandCases },
 ];
 
 export interface Report {

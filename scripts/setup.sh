@@ -79,7 +79,10 @@ elif [ ! -f "$root/dist/no-packages" ]; then
 fi
 
 cd "$root"
-if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+if [ -h node_modules ]; then
+  # Another checkout's: `npm ci` empties the folder that the link leads to.
+  [ -f node_modules/.package-lock.json ] || fail 'node_modules is a link to a folder without packages: install them there.'
+elif [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   say 'installing the Node packages of package-lock.json'
   log=$(mktemp)
   npm ci --no-audit --no-fund --loglevel=error >"$log" 2>&1 || {

@@ -6,6 +6,8 @@ import type { Command } from '../types.ts';
 
 export interface Buildah {
   name: string;
+  /** Flags that say where it keeps its images. */
+  storage: readonly string[];
   command(...args: string[]): Command;
   build(tag: string, dir: string, ...flags: string[]): Command;
 }
@@ -18,6 +20,7 @@ export function openBuildah(dir: string): Buildah {
   const command = (...args: string[]): Command => ({ argv: ['buildah', ...storage, ...args] });
   return {
     name: `buildah ${/version (\d+\.\d+)/.exec(text)?.[1]}`,
+    storage,
     command,
     build: (tag, context, ...flags) =>
       command('build', '--runtime', 'runc', '--layers', '--network', 'host', '-t', tag, ...flags, context),

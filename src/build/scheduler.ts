@@ -52,6 +52,10 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
   const slots = semaphore(request.jobs);
   const known = keyPlan(plan, worker, identities);
   const promises = new Map<StepId, Promise<SnapshotId>>();
+  // Those that may still have to run.
+  const commands = new Set(
+    plan.steps.filter(({ id, op }) => op.type === 'run' && !known.get(id)?.hit).map(({ id }) => id),
+  );
 
   const realise = (id: StepId): Promise<SnapshotId> => {
     const promise = promises.get(id) ?? realiseNow(steps.get(id) as Step);
@@ -118,6 +122,7 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
 
   const execute = (keyed: Keyed): Promise<StepOutcome> => {
     const { step, key, alias } = keyed;
+    commands.delete(step.id);
     return worker
       .execute({
         step,
@@ -128,6 +133,7 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
         limits: computeOf(step, request.limits),
         timeoutMs: request.timeoutMs,
         signal,
+        isFollowed: commands.size > 0,
         onWait: (reason) => tellWaiting(step.id, reason),
         onOutput: told.outputOf(keyed),
         ...(request.lane && { isTraced: true }),

@@ -18,6 +18,7 @@ const MS_REMOUNT = 32;
 const MS_BIND = 4096;
 const MS_REC = 16384;
 const MS_SLAVE = 1 << 19;
+const MS_SHARED = 1 << 20;
 const MNT_DETACH = 2;
 const SYS_move_mount = 429;
 const SYS_fsopen = 430;
@@ -43,6 +44,8 @@ export function enterPrivateMounts(): void {
   if (isPrivate) return;
   checked(unshare(CLONE_NEWNS), 'unshare');
   checked(mount('none', '/', null, MS_REC | MS_SLAVE, null), 'mount', '/');
+  // What we mount arrives in namespaces that our children made before, and only there.
+  checked(mount('none', '/', null, MS_REC | MS_SHARED, null), 'mount', '/');
   isPrivate = true;
 }
 

@@ -66,6 +66,8 @@ export interface StepTask {
   limits: Compute;
   timeoutMs: number | undefined;
   signal: AbortSignal;
+  /** Other commands of the build are still to run: what they need can be made ready. */
+  isFollowed?: boolean;
   onOutput: (stream: 'stdout' | 'stderr', text: string) => void;
   /** Called when the step has to wait for something, with what it is in words. */
   onWait?: (reason: string) => void;

@@ -69,6 +69,20 @@ test('a changed source is bundled again, without a word; a changed lock file is 
   expect(setup('program').stderr).toContain('Node packages');
 });
 
+test('packages of another checkout, behind a link, are used and never installed over', () => {
+  const other = join(dir, 'other');
+  mkdirSync(other);
+  symlinkSync(other, join(dir, 'node_modules'));
+  expect(setup('program')).toMatchObject({
+    status: 3,
+    stderr: expect.stringContaining('node_modules is a link'),
+  });
+  writeFileSync(join(other, '.package-lock.json'), '');
+  spawnSync('touch', ['-d', '+10 seconds', join(dir, 'package-lock.json')]);
+  expect(setup('program').status).toBe(0);
+  expect(readFileSync(calls, 'utf8')).toBe('bundle\n');
+});
+
 test('npm that fails is told with what it said, and exit code 3', () => {
   program('npm', 'echo "no network" >&2; exit 1');
   const { status, stderr } = setup('program');

@@ -102,9 +102,16 @@ async function sendOwn(push: Push, image: Image): Promise<Document> {
   const makeTars = () => (made ??= layersOf(context, { ...options, snapshot, root, blobs: true }));
   // The same layer may be in it twice.
   const different = [...new Map(layers.map((layer) => [layer.diffId, layer])).values()];
-  const sent = await inTurns(push, different, (layer) => sendLayer(push, layer, makeTars));
-  const forms = new Map(different.map(({ diffId }, at) => [diffId, sent[at] as PackedLayer]));
-  await ensureBlob(push, { digest: config.digest, size: config.bytes.length }, () => bytesBody(config.bytes));
+  const forms = new Map<Digest, PackedLayer>();
+  const sendConfig = async () => {
+    const { digest, bytes } = config;
+    await ensureBlob(push, { digest, size: bytes.length }, () => bytesBody(bytes));
+  };
+  const sendOne = (layer: PlainLayer) => async () => {
+    forms.set(layer.diffId, await sendLayer(push, layer, makeTars));
+  };
+  // A small change waits for the registry's answers more than for anything: the configuration goes beside the layers.
+  await inTurns(push, [sendConfig, ...different.map(sendOne)], (send) => send());
   const mediaType = mediaTypes.manifest;
   const manifest = small({
     schemaVersion: 2,

@@ -1,7 +1,7 @@
 /** Runs a command step: a fork of its base, the mounts it declares, a container, and a commit when it exits with 0. */
-import { mkdirSync, renameSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { bindMount, mountTmpfs, unmountBelow } from '../../kit/system.ts';
+import { bindMount, unmountBelow } from '../../kit/system.ts';
 import type { RunOp, SnapshotId, StepId } from '../../plan/index.ts';
 import { newId } from '../../store/runs.ts';
 import type { StepOutcome, StepTask } from '../worker.ts';
@@ -12,7 +12,7 @@ import { prepareEmulation } from './emulation.ts';
 import { inTree } from './in-tree.ts';
 import { putMountHelpers } from './mount-helpers.ts';
 import { withMounts } from './run-mounts.ts';
-import type { RunPlace } from './run-place.ts';
+import { memoryFolder, type RunPlace } from './run-place.ts';
 import type { RunMount, RunRequest, RunResult } from './runtimes/index.ts';
 import { runContainer } from './runtimes/index.ts';
 import { prepareMountpoints } from './runtimes/mountpoints.ts';
@@ -22,6 +22,8 @@ import { startTrace } from './warm/trace.ts';
 export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Promise<StepOutcome> {
   const { snapshots } = place;
   const startedMs = performance.now();
+  // It is up by the time that all is there which the command needs.
+  place.starters?.prepare();
   const workspace = snapshots.fork(task.base);
   let isDone = false;
   try {
@@ -81,25 +83,24 @@ export async function runIn(
   place: RunPlace,
   op: RunOp,
   workspace: Workspace,
-  task: Pick<StepTask, 'snapshotOf' | 'limits' | 'timeoutMs' | 'signal' | 'onOutput'> & {
+  task: Pick<StepTask, 'snapshotOf' | 'limits' | 'timeoutMs' | 'signal' | 'onOutput' | 'isFollowed'> & {
     caches: OpenCaches['hosts'];
   },
   extras: RunExtras = {},
 ): Promise<RunResult> {
   const id = `${place.runId}-${newId()}`;
   const dir = join(place.runDir, `c-${newId()}`);
-  mkdirSync(dir);
+  const usesDir = op.root.type === 'builder' || op.mounts.length > 0;
+  if (usesDir) mkdirSync(dir);
+  const bundle = join(memoryFolder(place.runDir), newId());
+  mkdirSync(bundle);
   try {
     const rootfs = prepareRoot(place, op, workspace, dir, task.snapshotOf);
     if (op.platform) prepareEmulation(op.platform, place.runDir);
     // What a build file's base says of its working folder need not be there.
     if (op.makesCwd) prepareMountpoints(rootfs, [{ path: op.cwd, kind: 'folder' }]);
     const timeoutMs = op.timeoutMs ?? task.timeoutMs;
-    const bundle = join(dir, 'bundle');
-    mkdirSync(bundle);
     return await withMounts(place, op, dir, task, (open) => {
-      // The runtime's configuration holds the variables: those of secrets never touch a disk.
-      if (Object.keys(open.env).length > 0) mountTmpfs(bundle);
       return runContainer({
         id,
         dir: bundle,
@@ -120,12 +121,15 @@ export async function runIn(
         limits: task.limits,
         ...(timeoutMs !== undefined && { timeoutMs }),
         stdio: extras.stdio ?? 'pipe',
+        ...(place.starters && { starters: place.starters }),
+        isFollowed: task.isFollowed ?? false,
         signal: task.signal,
         onOutput: task.onOutput,
       });
     });
   } finally {
-    unmountBelow(dir);
+    if (usesDir) unmountBelow(dir);
+    rmSync(bundle, { recursive: true, force: true });
   }
 }
 

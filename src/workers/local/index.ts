@@ -19,6 +19,7 @@ import { executeSource, folderCopy, isRemote } from './execute-source.ts';
 import { hostIdentity as identifyHost } from './host-identity.ts';
 import type { LocalWorker } from './local-worker.ts';
 import { noProvisions, type Provisions } from './provisions.ts';
+import { openStarters, type Starters } from './runtimes/index.ts';
 import { driverFor, openSnapshots, type Snapshots } from './snapshots/registry.ts';
 import { sweep } from './sweep.ts';
 
@@ -60,7 +61,7 @@ export function createLocalWorker(
   store: Store,
   provisions: Provisions = noProvisions,
 ): Worker & { open(): Promise<LocalWorker>; warm(): Promise<WarmWorker> } {
-  let opened: { run: Run; snapshots: Snapshots } | undefined;
+  let opened: { run: Run; snapshots: Snapshots; starters: Starters } | undefined;
   let isSwept = false;
 
   const open = () => {
@@ -72,17 +73,17 @@ export function createLocalWorker(
       }
       enterPrivateMounts();
       const run = beginRun(store);
-      opened = { run, snapshots: openSnapshots(store, run) };
+      opened = { run, snapshots: openSnapshots(store, run), starters: openStarters(run.dir) };
     }
     return opened;
   };
   const openAndSweep = async () => {
-    const { run, snapshots } = open();
+    const parts = open();
     if (!isSwept) {
       isSwept = true;
       await sweep(store, driverFor(store));
     }
-    return { run, snapshots };
+    return parts;
   };
   const contents: Contents = openContents(store, (id) => open().snapshots.mountView(id));
   // What a source was when its key was made: that is what is brought in, whatever its name stands for by then.
@@ -111,11 +112,13 @@ export function createLocalWorker(
       return reserveCompute(store, open().run, compute, wait);
     },
     async execute(task) {
-      const { run, snapshots } = await openAndSweep();
+      const { run, snapshots, starters } = await openAndSweep();
       const { op } = task.step;
       const startedMs = performance.now();
-      if (op.type === 'run')
-        return executeRun({ store, snapshots, runDir: run.dir, runId: run.id, provisions }, op, task);
+      if (op.type === 'run') {
+        const place = { store, snapshots, runDir: run.dir, runId: run.id, provisions, starters };
+        return executeRun(place, op, task);
+      }
       const made = (snapshot: SnapshotId): StepOutcome => {
         return { outcome: 'done', snapshot, durationMs: performance.now() - startedMs };
       };
@@ -136,6 +139,7 @@ export function createLocalWorker(
     },
     close() {
       if (opened === undefined) return;
+      opened.starters[Symbol.dispose]();
       endEmulation(opened.run.dir);
       unmountBelow(opened.run.dir);
       opened.run[Symbol.dispose]();
@@ -149,9 +153,9 @@ export function createLocalWorker(
       return { ...worker, snapshots, run };
     },
     async warm() {
-      const { run, snapshots } = await openAndSweep();
+      const { run, snapshots, starters } = await openAndSweep();
       const { warmWorker } = await import('./warm/index.ts');
-      return warmWorker({ store, snapshots, runDir: run.dir, runId: run.id, provisions });
+      return warmWorker({ store, snapshots, runDir: run.dir, runId: run.id, provisions, starters });
     },
   };
 }

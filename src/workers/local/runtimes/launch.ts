@@ -1,14 +1,9 @@
-/**
- * Starts the runtime's process and ends it. The runtime lives in a PID namespace of its own with the container
- * inside, so that all of it dies with one process; that one dies with ours (parent-death signal).
- */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import type { Duplex } from 'node:stream';
+/** Starts the runtime's process, by a starter (`starters.ts`), and ends it. */
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { outside } from '../../../kit/errors.ts';
 import type { OwnCgroups } from './own-cgroups.ts';
-import { findProgram } from './programs.ts';
+import { makeStarter, type Starter } from './starters.ts';
 import type { RunRequest } from './types.ts';
 
 export interface Launch {
@@ -21,6 +16,8 @@ export interface Launch {
   hasInit: boolean;
   /** Cgroups to enter; the runtime makes its own where there are none. */
   cgroups?: OwnCgroups;
+  /** One that waits already, in a folder above the bundle. */
+  starter?: Starter | undefined;
 }
 
 export interface Launched {
@@ -42,26 +39,8 @@ export function stateOf(bundle: string, id: string): string {
   return `${bundle}/state/${id}`;
 }
 
-/**
- * A parent-death signal says nothing of a parent that died before the signal was set. So the last program before
- * the runtime, when all signals are set, asks whether we are there (a socket on descriptor 3), and goes on only
- * when we answer. Then it enters the cgroups that are named before `--`, which `0` in their list means.
- */
-const waitForWord = `echo >&3 && read -r word <&3 || exit 1
-while [ "$1" != -- ]; do echo 0 >"$1/cgroup.procs" && shift || exit 1; done
-[ "$2" = "" ] || umount "$2" || exit 1
-shift 2
-exec "$@" 3>&-`;
-
-function giveWord(child: ChildProcess): void {
-  const socket = child.stdio[3] as Duplex | null | undefined;
-  // The other end may be gone already: then the run ends, and its end says so.
-  socket?.on('error', () => {});
-  socket?.once('data', () => socket.write('go\n'));
-}
-
 /** Starts the runtime on a bundle. Throws a `UserError` where a program is missing. */
-export function launch({ runtime, bundle, id, stdio, hasInit, cgroups }: Launch): Launched {
+export function launch({ runtime, bundle, id, stdio, hasInit, cgroups, starter }: Launch): Launched {
   const runtimeArgs = [
     ...(cgroups === undefined ? [] : ['--cgroup-manager=disabled']),
     ...['--root', `${bundle}/state`, '--log', logFile(bundle), '--log-format', 'json'],
@@ -70,35 +49,9 @@ export function launch({ runtime, bundle, id, stdio, hasInit, cgroups }: Launch)
     ...(cgroups === undefined ? ['--keep'] : []),
     ...['--pid-file', pidFile(bundle), '--bundle', bundle, id],
   ];
-  const child = spawn(
-    required('setpriv'),
-    [
-      ...[
-        '--pdeathsig',
-        'KILL',
-        required('unshare'),
-        '--pid',
-        '--fork',
-        '--kill-child',
-        '--mount',
-        '--mount-proc',
-      ],
-      ...['/bin/sh', '-c', waitForWord, 'sh', ...(cgroups?.folders ?? []), '--', cgroups?.hidden ?? ''],
-      ...[runtime, ...runtimeArgs],
-    ],
-    {
-      stdio: streams(stdio),
-      // Of nobody's terminal: Ctrl-C reaches us alone, and we end the run in order. A terminal's size is told to those
-      // of its session only.
-      detached: stdio === 'pipe' || !stdio.terminal,
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-    },
-  );
-  giveWord(child);
-  const ended = new Promise<{ exitCode: number }>((resolve) => {
-    child.once('error', () => resolve({ exitCode: 127 }));
-    child.once('close', (code) => resolve({ exitCode: code ?? 137 }));
-  });
+  writeFileSync(`${bundle}/start`, startScript([runtime, ...runtimeArgs], cgroups));
+  const { child, ended, begin } = starter ?? makeStarter(bundle, stdio);
+  begin(bundle);
   let sent = Promise.resolve();
   const send = (name: NodeJS.Signals) => {
     sent = sent.then(() => sendToRuntime(child, { bundle, hasInit }, name));
@@ -106,10 +59,19 @@ export function launch({ runtime, bundle, id, stdio, hasInit, cgroups }: Launch)
   return { child, ended, send, kill: () => killTree(child) };
 }
 
-/** Standard error always comes to us: what the runtime itself says there is told in our words. */
-function streams(stdio: Launch['stdio']): ('ignore' | 'inherit' | 'pipe')[] {
-  if (stdio === 'pipe') return ['ignore', 'pipe', 'pipe', 'pipe'];
-  return [stdio.input ? 'inherit' : 'ignore', 'inherit', 'pipe', 'pipe'];
+/** What the starter's shell does: it enters the cgroups (`0` in their lists means itself), and becomes the runtime. */
+function startScript(command: readonly string[], cgroups: OwnCgroups | undefined): string {
+  const lines = [
+    ...(cgroups?.folders ?? []).map((folder) => `echo 0 >${quoted(`${folder}/cgroup.procs`)} || exit 1`),
+    ...(cgroups?.hidden === undefined ? [] : [`umount ${quoted(cgroups.hidden)} || exit 1`]),
+    `exec ${command.map(quoted).join(' ')} 3>&-`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** A word of a shell script, whatever is in it. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** The runtime writes it when it has started the command, and from then on passes on the signals that it gets. */
@@ -132,14 +94,6 @@ async function sendToRuntime(
     await sleep(2);
   }
   for (const runtime of childrenOf(pid)) signal(runtime, name);
-}
-
-function required(name: string): string {
-  const path = findProgram(name);
-  if (path !== undefined) return path;
-  throw outside('missing-program', `The program ${name} is not installed.`, {
-    hint: 'Install util-linux (Debian: `apt-get install util-linux`).',
-  });
 }
 
 const patienceMs = 10_000;

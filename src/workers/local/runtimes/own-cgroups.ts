@@ -9,7 +9,7 @@ import { deviceRules, guardDevices } from './device-guard.ts';
 import { defaultPids, type Limits } from './types.ts';
 
 /** The controllers that limit or measure a run. */
-const wanted = ['memory', 'cpu', 'cpuacct', 'pids', 'devices', 'blkio', 'io'];
+const wanted = ['memory', 'cpu', 'cpuacct', 'pids', 'devices', 'io'];
 const cpuPeriodUs = 100_000;
 /** The runtime waits beside what it started. */
 const runtimeProcesses = 1;
@@ -25,8 +25,8 @@ export interface OwnCgroups {
 export function makeCgroups(id: string, limits: Limits): OwnCgroups {
   const all = hierarchies();
   const unified = all.find(({ version }) => version === 2);
-  const counting = all.filter(({ version, controllers }) => {
-    return version === 2 || controllers.some((name) => wanted.includes(name));
+  const counting = all.filter(({ version, controllers, mount }) => {
+    return version === 2 || controllers.some((name) => wanted.includes(name) || isCountingIo(name, mount));
   });
   if (unified !== undefined) delegate(unified.mount);
   const folders = counting.map(({ mount }) => mount + cgroupPath(id));
@@ -34,6 +34,15 @@ export function makeCgroups(id: string, limits: Limits): OwnCgroups {
   limit(id, counting, limits);
   confineDevices(id, counting);
   return { folders, hidden: counting.length > 1 ? unified?.mount : undefined };
+}
+
+let countsIo: boolean | undefined;
+
+/** On kernels that count nothing in version 1 the root has no line of a device either: a cgroup there would tell nothing. */
+function isCountingIo(controller: string, mount: string): boolean {
+  if (controller !== 'blkio') return false;
+  countsIo ??= read(`${mount}/blkio.throttle.io_service_bytes`).includes('Read');
+  return countsIo;
 }
 
 let isDelegated = false;

@@ -92,7 +92,9 @@ async function execute(
   const started = performance.now();
   const bundle = request.dir;
   const { id, stdio } = request;
-  const { child, ended, send, kill } = launch({ runtime, bundle, id, stdio, ...facts });
+  const starter = stdio === 'pipe' ? request.starters?.take() : undefined;
+  const { child, ended, send, kill } = launch({ runtime, bundle, id, stdio, starter, ...facts });
+  if (request.isFollowed) request.starters?.prepare();
   const output = listen(child, request);
   request.onLaunch?.(send);
 

@@ -1,5 +1,6 @@
 /** What one isolated run is, apart from the runtime that does it. */
 import type { Compute, Network, StepUsage } from '../../../plan/index.ts';
+import type { Starters } from './starters.ts';
 
 export interface RunRequest {
   /** Unique on this machine: names the container and its cgroup (`[a-z0-9-]+`). */
@@ -33,6 +34,10 @@ export interface RunRequest {
   timeoutMs?: number;
   /** `pipe`: output goes to `onOutput`, input is empty. */
   stdio: 'pipe' | OwnStreams;
+  /** Of the process, for folders above `dir`. */
+  starters?: Starters;
+  /** Another run will come: a starter is prepared for it. */
+  isFollowed?: boolean;
   signal?: AbortSignal;
   /** Called once, when signals can be sent to the command. */
   onLaunch?: (send: (signal: NodeJS.Signals) => void) => void;

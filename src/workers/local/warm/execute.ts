@@ -14,6 +14,8 @@ export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutc
   const { op, stage, title } = task.step;
   const startedMs = performance.now();
   const start = task.last ? task.last.result : task.base;
+  // The programs before a runtime get ready while the workspace does.
+  place.starters?.prepare();
   const workspace = snapshots.fork(start);
   let isDone = false;
   try {
