@@ -6,16 +6,18 @@ const base = ['FROM base'] as const;
 export const badBuilds: readonly BadInput[] = [
   {
     what: 'an image that is not there',
-    dockerfile: ['FROM nowhere:1', 'RUN true'],
-    message: 'nowhere:1',
+    dockerfile: ['FROM 127.0.0.1:9/nowhere:1', 'RUN true'],
+    code: 3,
+    message: '127.0.0.1:9/nowhere:1',
     hint: /import|--build-context|oci-layout/,
     at: '1',
   },
   {
     what: 'a stage that is nearly there',
     dockerfile: ['FROM base AS build', 'FROM biuld'],
+    code: 3,
     message: 'biuld',
-    hint: 'build',
+    hint: 'Did you mean build?',
     at: '2',
   },
   {

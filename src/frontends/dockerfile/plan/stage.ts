@@ -1,5 +1,7 @@
 /** One stage → steps: what it starts from, triggers of its base, and its instructions. */
 import { posix } from 'node:path';
+import { UserError } from '../../../kit/errors.ts';
+import { didYouMean } from '../../../kit/suggest.ts';
 import { checkBasePlatform, checkUndefined } from '../checks/build-rules.ts';
 import { blame } from '../language/complain.ts';
 import { parseTrigger } from '../language/dockerfile.ts';
@@ -59,7 +61,10 @@ async function fromBase(planner: Planner, stage: Stage): Promise<StageState> {
   try {
     return await fromPlace(planner, stage, imagePlace(planner.options, base, from.location), base);
   } catch (error) {
-    if (later === undefined) throw error;
+    if (later === undefined) {
+      const names = dockerfile.stages.slice(0, index).flatMap(({ name }) => name ?? []);
+      throw withHint(error, didYouMean(base, names));
+    }
     const isItself = later.index === index;
     throw blame(
       from,
@@ -67,6 +72,14 @@ async function fromBase(planner: Planner, stage: Stage): Promise<StageState> {
       { code: 'stage-order', hint: 'A stage starts from an image or from a stage above it.' },
     );
   }
+}
+
+/** Where a name was looked up and not found stays told: a stage's name may only look like it. */
+function withHint(error: unknown, hint: string | undefined): unknown {
+  if (!(error instanceof UserError) || hint === undefined) return error;
+  const { code, message, exitCode, location, cause } = error;
+  const hints = error.hint === undefined ? hint : `${hint} ${error.hint}`;
+  return new UserError({ code, message, exitCode, cause, hint: hints, ...(location && { location }) });
 }
 
 function platformOf({ dockerfile, global, native, target }: Planner, { from }: Stage) {
