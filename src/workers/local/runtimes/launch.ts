@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OwnCgroups } from './own-cgroups.ts';
-import { makeStarter, type Starter } from './starters.ts';
+import { hiddenByShell, makeStarter, type Starter } from './starters.ts';
 import type { RunRequest } from './types.ts';
 
 export interface Launch {
@@ -49,8 +49,8 @@ export function launch({ runtime, bundle, id, stdio, hasInit, cgroups, starter }
     ...(cgroups === undefined ? ['--keep'] : []),
     ...['--pid-file', pidFile(bundle), '--bundle', bundle, id],
   ];
-  writeFileSync(`${bundle}/start`, startScript([runtime, ...runtimeArgs], cgroups));
-  const { child, ended, begin } = starter ?? makeStarter(bundle, stdio);
+  const { child, ended, begin, hidden } = starter ?? makeStarter(bundle, stdio);
+  writeFileSync(`${bundle}/start`, startScript([runtime, ...runtimeArgs], cgroups, hidden));
   begin(bundle);
   let sent = Promise.resolve();
   const send = (name: NodeJS.Signals) => {
@@ -59,12 +59,28 @@ export function launch({ runtime, bundle, id, stdio, hasInit, cgroups, starter }
   return { child, ended, send, kill: () => killTree(child) };
 }
 
-/** What the starter's shell does: it enters the cgroups (`0` in their lists means itself), and becomes the runtime. */
-function startScript(command: readonly string[], cgroups: OwnCgroups | undefined): string {
+/**
+ * What the starter's shell does: it enters the cgroups (`0` in their lists means itself), and becomes the runtime. `hidden`: the
+ * mount that it hid already.
+ */
+function startScript(
+  command: readonly string[],
+  cgroups: OwnCgroups | undefined,
+  hidden: string | undefined,
+): string {
+  const reached = (folder: string) =>
+    hidden !== undefined && folder.startsWith(`${hidden}/`)
+      ? hiddenByShell + folder.slice(hidden.length)
+      : folder;
+  const toHide = cgroups?.hidden === hidden ? undefined : cgroups?.hidden;
   const lines = [
-    ...(cgroups?.folders ?? []).map((folder) => `echo 0 >${quoted(`${folder}/cgroup.procs`)} || exit 1`),
-    ...(cgroups?.hidden === undefined ? [] : [`umount ${quoted(cgroups.hidden)} || exit 1`]),
-    `exec ${command.map(quoted).join(' ')} 3>&-`,
+    ...(cgroups?.folders ?? []).map(
+      (folder) => `echo 0 >${quoted(`${reached(folder)}/cgroup.procs`)} || exit 1`,
+    ),
+    ...(toHide === undefined ? [] : [`umount ${quoted(toHide)} || exit 1`]),
+    // What crun asks for when it lies on a read-only mount: else it makes one of its own first, and starts again from there.
+    'export _LIBCONTAINER_CLONED_BINARY=1',
+    `exec ${command.map(quoted).join(' ')} 3>&- 4<&-`,
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -25,8 +25,9 @@ export interface OwnCgroups {
 export function makeCgroups(id: string, limits: Limits): OwnCgroups {
   const all = hierarchies();
   const unified = all.find(({ version }) => version === 2);
+  const names = unified === undefined ? wanted : wantedBeside(limits);
   const counting = all.filter(({ version, controllers, mount }) => {
-    return version === 2 || controllers.some((name) => wanted.includes(name) || isCountingIo(name, mount));
+    return version === 2 || controllers.some((name) => names.includes(name) || isCountingIo(name, mount));
   });
   if (unified !== undefined) delegate(unified.mount);
   const folders = counting.map(({ mount }) => mount + cgroupPath(id));
@@ -34,6 +35,14 @@ export function makeCgroups(id: string, limits: Limits): OwnCgroups {
   limit(id, counting, limits);
   confineDevices(id, counting);
   return { folders, hidden: counting.length > 1 ? unified?.mount : undefined };
+}
+
+/**
+ * Those of version 1 that count where version 2 is mounted too, which tells the processor's time and confines devices. Each
+ * one costs: to make it, to enter it, to show it inside.
+ */
+function wantedBeside({ cpus }: Limits): string[] {
+  return ['memory', 'pids', ...(cpus === undefined ? [] : ['cpu'])];
 }
 
 let countsIo: boolean | undefined;

@@ -92,9 +92,10 @@ async function execute(
   const started = performance.now();
   const bundle = request.dir;
   const { id, stdio } = request;
+  const program = request.starters?.sealed(runtime) ?? runtime;
   const starter = stdio === 'pipe' ? request.starters?.take() : undefined;
-  const { child, ended, send, kill } = launch({ runtime, bundle, id, stdio, starter, ...facts });
-  if (request.isFollowed) request.starters?.prepare();
+  const { child, ended, send, kill } = launch({ runtime: program, bundle, id, stdio, starter, ...facts });
+  if (request.isFollowed) request.starters?.prepare(facts.cgroups?.hidden);
   const output = listen(child, request);
   request.onLaunch?.(send);
 

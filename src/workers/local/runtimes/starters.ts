@@ -3,15 +3,18 @@
  * some milliseconds until they are: so one is made while the run before it is still at work.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { outside } from '../../../kit/errors.ts';
+import { bindMount } from '../../../kit/system.ts';
 import { findProgram } from './programs.ts';
 import type { RunRequest } from './types.ts';
 
 export interface Starter {
   child: ChildProcess;
-  /** What the run gets for its streams. */
-  stdio: RunRequest['stdio'];
+  /** A mount that it hid from the run already. */
+  hidden: string | undefined;
   /** Resolves when all of the run's processes are gone and its output was read. Never rejects. */
   ended: Promise<{ exitCode: number }>;
   /** Has it run the shell script `start` of `folder`, which lies at or below the starter's own. */
@@ -20,8 +23,10 @@ export interface Starter {
 
 /** Starters of one process; dispose of it at the end. */
 export interface Starters extends Disposable {
-  /** Sees to it that one is waiting, for a run whose output comes to us. */
-  prepare(): void;
+  /** Host path at which a runtime can be started, but not be written to. */
+  sealed(runtime: string): string;
+  /** Sees to it that one is waiting, for a run whose output comes to us, and from which the mount `hidden` is hidden. */
+  prepare(hidden?: string): void;
   /** The one that waits. */
   take(): Starter | undefined;
 }
@@ -30,19 +35,34 @@ export interface Starters extends Disposable {
  * A parent-death signal says nothing of a parent that died before the signal was set. So the shell, when all signals are set,
  * asks whether we are there (a socket on descriptor 3), and goes on only when we answer: with the folder of the run.
  */
-const waitForWord = 'echo >&3 && read -r folder <&3 || exit 1\n. "./$folder/start"';
+const waitForWord = `if [ "$1" != "" ]; then exec 4<"$1" && umount -l "$1" || exit 1; fi
+echo >&3 && read -r folder <&3 || exit 1
+. "./$folder/start"`;
+
+/** Where the shell still reaches a folder that it has unmounted. */
+export const hiddenByShell = '/proc/self/fd/4';
 
 /**
  * Starts the programs up to the shell. They live in a PID namespace of their own, in which the container will be, so that all of it
  * dies with one process; that one dies with ours (parent-death signal). What is mounted later arrives there (propagation).
  * Throws a `UserError` where a program is missing.
  */
-export function makeStarter(folder: string, stdio: RunRequest['stdio']): Starter {
+export function makeStarter(folder: string, stdio: RunRequest['stdio'], hidden?: string): Starter {
   const child = spawn(
     required('setpriv'),
     [
       ...['--pdeathsig', 'KILL', required('unshare'), '--pid', '--fork', '--kill-child'],
-      ...['--mount', '--propagation', 'slave', '--mount-proc', '/bin/sh', '-c', waitForWord],
+      ...[
+        '--mount',
+        '--propagation',
+        'slave',
+        '--mount-proc',
+        '/bin/sh',
+        '-c',
+        waitForWord,
+        'sh',
+        hidden ?? '',
+      ],
     ],
     {
       cwd: folder,
@@ -63,7 +83,7 @@ export function makeStarter(folder: string, stdio: RunRequest['stdio']): Starter
   const asked = new Promise<void>((resolve) => socket?.once('data', () => resolve()));
   return {
     child,
-    stdio,
+    hidden,
     ended,
     begin(of) {
       const below = of === folder ? '.' : of.slice(folder.length + 1);
@@ -89,10 +109,20 @@ function required(name: string): string {
 /** Starters for runs whose folders lie below `folder`. */
 export function openStarters(folder: string): Starters {
   let waiting: Starter | undefined;
+  const seals = new Map<string, string>();
   const isUp = ({ child }: Starter) => child.exitCode === null && child.signalCode === null;
   return {
-    prepare() {
-      if (waiting === undefined || !isUp(waiting)) waiting = makeStarter(folder, 'pipe');
+    sealed(runtime) {
+      const found = seals.get(runtime);
+      if (found !== undefined) return found;
+      const at = `${folder}/${basename(runtime)}`;
+      writeFileSync(at, '');
+      bindMount(runtime, at, { readonly: true });
+      seals.set(runtime, at);
+      return at;
+    },
+    prepare(hidden) {
+      if (waiting === undefined || !isUp(waiting)) waiting = makeStarter(folder, 'pipe', hidden);
     },
     take() {
       const taken = waiting;
