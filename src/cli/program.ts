@@ -97,7 +97,9 @@ async function parse(command: Command, args: readonly string[]): Promise<void> {
 /** Commander throws what it would end the process for, and writes only help. */
 function quieten(command: Command): void {
   command.exitOverride().configureOutput({ writeOut: print, writeErr: () => {}, outputError: () => {} });
-  command.helpOption('-h, --help', 'show this');
+  // `-h` is the host name of `run`, as Docker has it.
+  const isTaken = command.options.some(({ short }) => short === '-h');
+  command.helpOption(isTaken ? '--help' : '-h, --help', 'show this');
   // That a list is empty and a switch off goes without saying.
   command.configureHelp({
     optionDescription: ({ description, defaultValue }) =>

@@ -350,6 +350,20 @@ test.each([
   expect(result.stderr).not.toMatch(/ {4}at |undefined|Internal/);
 });
 
+test('flags of docker run: those that go without saying, and those that are refused with what to do instead', () => {
+  expect(run('--init', '--rm', '--net', 'none', '-h', 'there', 'box', 'hostname')).toMatchObject({
+    code: 0,
+    stdout: 'there\n',
+  });
+  expect(run('--help').stdout).toContain('Usage: cambium run');
+  const refused = [['-d'], ['--name', 'x'], ['--privileged'], ['--cap-add=X'], ['--pull', 'always']];
+  for (const flags of refused) {
+    const { code, stdout, stderr } = run(...flags, 'box', 'echo', 'ran');
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^error: `cambium run` has no `--[a-z-]+`\.\nhint: /);
+  }
+});
+
 test('what is refused makes nothing', () => {
   expect(cambiumOk(['volume', 'ls', '-q'], at).stdout).toBe('bare\ndata\nempty\n');
   expect(leftovers(at.store)).toMatchObject({ processes: [], runs: [], mounts: [] });

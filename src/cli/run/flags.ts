@@ -12,6 +12,7 @@ import { badValue, parseCount, parseCpus, parseDuration, parseNetwork, parseSize
 import { readMounts } from './mounts.ts';
 import { readPorts, type WantedPort } from './ports.ts';
 import { readVariables, type Wishes } from './process.ts';
+import { refuseOthers } from './refused.ts';
 
 /** As typed. */
 export interface RawRunFlags {
@@ -32,11 +33,12 @@ export interface RawRunFlags {
   ulimit: string[];
   shmSize?: string;
   network?: string;
+  net?: string;
   publish: string[];
   addHost: string[];
   hostname?: string;
   readOnly?: boolean;
-  init: boolean;
+  init?: boolean;
   timeout?: string;
   commit?: string;
   store?: string;
@@ -63,7 +65,7 @@ export interface RunFlags {
 }
 
 export function addRunFlags(command: Command): Command {
-  return command
+  return refuseOthers(command)
     .addOption(repeatable('-v, --volume <source:place[:ro]>', 'show a volume, or a folder of the host'))
     .addOption(
       repeatable('--mount <mount>', 'the same in words: type=volume,source=src,target=/src,readonly'),
@@ -84,10 +86,12 @@ export function addRunFlags(command: Command): Command {
     .addOption(repeatable('--ulimit <name=soft[:hard]>', 'a limit of each process'))
     .option('--shm-size <size>', 'size of /dev/shm')
     .option('--network <mode>', 'host, none or nat (default: host, or nat with -p)')
+    .addOption(new Option('--net <mode>', 'as --network').hideHelp())
     .addOption(repeatable('-p, --publish <host:port>', 'a port of the host that leads to one of the command'))
     .addOption(repeatable('--add-host <host:ip>', 'a line in /etc/hosts'))
-    .option('--hostname <name>', 'its host name (default: cambium)')
+    .option('-h, --hostname <name>', 'its host name (default: cambium)')
     .option('--read-only', 'write to mounts only')
+    .addOption(new Option('--init', 'always so').hideHelp())
     .option('--no-init', "be the namespace's first process, without an init that reaps orphans")
     .option('--timeout <duration>', 'end it after so long: 90s, 30m')
     .option('--commit <name[:tag]>', 'keep the result as an image, if the command exits with 0')
@@ -119,13 +123,13 @@ export function readRunFlags(raw: RawRunFlags, argv: readonly string[], cwd: str
       // Docker and podman have -1 for no limit.
       ...given('pids', pids, (text) => (text === '-1' ? 0 : parseCount('--pids', text, 0))),
     },
-    network: readNetwork(raw.network, ports),
+    network: readNetwork(raw.network ?? raw.net, ports),
     ports,
     hosts: raw.addHost.map(readHost),
     ulimits: raw.ulimit.map(readUlimit),
     hostname: raw.hostname === undefined ? 'cambium' : readHostname(raw.hostname),
     readonlyRoot: raw.readOnly ?? false,
-    init: raw.init,
+    init: raw.init ?? true,
     ...given('shmBytes', raw.shmSize, (text) => parseSize('--shm-size', text)),
     ...given('timeoutMs', raw.timeout, readTimeout),
     ...given('commit', raw.commit, readTag),
