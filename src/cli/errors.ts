@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { ExitCode, explainSystemError, type SourceLocation, UserError } from '../kit/errors.ts';
 import { rememberedText } from '../kit/shown-texts.ts';
+import { hideLogins } from '../kit/url-logins.ts';
 import type { Colors } from './io.ts';
 import { cut, displayWidth } from './text.ts';
 
@@ -81,7 +82,7 @@ export function formatLocation(location: SourceLocation, colors: Colors, columns
 
 function readLines(file: string): string[] | undefined {
   try {
-    return (rememberedText(file) ?? readFileSync(file, 'utf8')).split(/\r?\n/);
+    return hideLogins(rememberedText(file) ?? readFileSync(file, 'utf8')).split(/\r?\n/);
   } catch {
     // The file is gone: its name and line must do.
     return undefined;

@@ -1,4 +1,5 @@
 /** What `cambium volume create --from` takes: where a volume's first files come from. */
+
 import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseGitUrl, readGitUrl } from '../frontends/dockerfile/plan/git-url.ts';
@@ -6,6 +7,7 @@ import { copyMetadata } from '../kit/copy-node.ts';
 import { copyTree } from '../kit/copy-tree.ts';
 import { wrongUse } from '../kit/errors.ts';
 import { findInRoot } from '../kit/in-root.ts';
+import { hideLogins } from '../kit/url-logins.ts';
 import { readEntry } from '../kit/walk.ts';
 import type { Run } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
@@ -95,7 +97,7 @@ function fromGit(
 ): VolumeSource {
   const { remote, ref } = git;
   return {
-    origin: `git ${remote}${ref === undefined ? '' : `#${ref}`}`,
+    origin: `git ${hideLogins(remote)}${ref === undefined ? '' : `#${ref}`}`,
     async fill(root) {
       const { fillFromRemote } = await import('../workers/local/remote/index.ts');
       await fillFromRemote(store, { type: 'git', ...git }, root, run.dir, signal);

@@ -2,6 +2,7 @@
  * Errors that a person can act on. A `UserError` says what failed, where, why and what to do; anything
  * else that is thrown is a bug of ours. Messages are put together in one place: `formatError`.
  */
+import { hideLogins } from './url-logins.ts';
 
 /** Process exit codes, as documented for the command line. */
 export const ExitCode = {
@@ -42,10 +43,10 @@ export class UserError extends Error {
   readonly location: SourceLocation | undefined;
 
   constructor(facts: UserErrorFacts) {
-    super(facts.message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    super(hideLogins(facts.message), facts.cause === undefined ? undefined : { cause: facts.cause });
     this.name = 'UserError';
     this.code = facts.code;
-    this.hint = facts.hint;
+    this.hint = facts.hint === undefined ? undefined : hideLogins(facts.hint);
     this.exitCode = facts.exitCode;
     this.location = facts.location;
   }

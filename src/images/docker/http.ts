@@ -43,8 +43,9 @@ export function answerOf(endpoint: DaemonEndpoint, request: http.ClientRequest):
   });
 }
 
-/** What helps whoever wanted to load an image. */
-export const otherwise = 'Or write a tar instead: -o type=docker,dest=image.tar';
+/** What helps whoever wanted to load or save an image. */
+export const otherwise =
+  'Or go by a tar: -o type=docker,dest=FILE writes one, `cambium image import FILE` reads one';
 
 function explain({ name }: DaemonEndpoint, error: Error): unknown {
   const rest = { cause: error };

@@ -4,6 +4,7 @@ import type https from 'node:https';
 import { isIP } from 'node:net';
 import tls from 'node:tls';
 import { outside } from '../../kit/errors.ts';
+import { splitLogin } from '../../kit/url-logins.ts';
 
 export interface Proxy {
   url: URL;
@@ -33,21 +34,8 @@ export function proxyFor(url: URL, env: NodeJS.ProcessEnv): Proxy | undefined {
       },
     );
   }
-  const user = decode(proxy.username);
-  const login = `${user}:${decode(proxy.password)}`;
-  return {
-    url: proxy,
-    ...(user !== '' && { authorization: `Basic ${Buffer.from(login).toString('base64')}` }),
-  };
-}
-
-/** What isn't encoded as it should is taken as it is. */
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  const { bare, ...login } = splitLogin(proxy);
+  return { url: bare, ...login };
 }
 
 function either(env: NodeJS.ProcessEnv, name: string): string | undefined {

@@ -60,7 +60,9 @@ async function copyBySkopeo(context: ImageContext, from: string, to: string): Pr
     );
   }
   if (code === 0) return;
-  const why = /msg="((?:[^"\\]|\\.)*)"/.exec(complaint)?.[1]?.replaceAll('\\"', '"') ?? complaint.trim();
+  // Chatter of level info may come before what ended it.
+  const why =
+    /level=fatal msg="((?:[^"\\]|\\.)*)"/.exec(complaint)?.[1]?.replaceAll('\\"', '"') ?? complaint.trim();
   throw outside('containers-storage', `skopeo can't read ${from}: ${why || 'it said nothing'}.`, {
     hint: 'See `podman images`: what podman builds itself is called localhost/NAME.',
   });

@@ -1,5 +1,6 @@
 /** COPY and ADD → one step that copies. */
 import { parseChmod } from '../../../kit/chmod.ts';
+import { hideLogins } from '../../../kit/url-logins.ts';
 import type { Copy, CopySource } from '../../../plan/index.ts';
 import { checkIgnored } from '../checks/build-rules.ts';
 import { blame } from '../language/complain.ts';
@@ -186,7 +187,8 @@ function historyOf(instruction: CopyLike): string {
     ...(instruction.type === 'copy' && instruction.parents ? ['--parents'] : []),
     ...(chown === undefined || chown === '' ? [] : [`--chown=${chown}`]),
     ...(chmod === undefined || chmod === '' ? [] : [`--chmod=${chmod}`]),
-    ...sources,
+    // An image is given away: no login for what it was made from.
+    ...sources.map(hideLogins),
     ...files.map(({ name }) => `<<${name}`),
     dest,
   ];

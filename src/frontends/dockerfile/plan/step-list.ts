@@ -1,4 +1,5 @@
 /** The steps of a plan in the making. */
+import { hideLogins } from '../../../kit/url-logins.ts';
 import type { Compute, Op, PlanLocation, PlanScript, Source, Step, StepId } from '../../../plan/index.ts';
 
 export interface NewStep {
@@ -48,8 +49,8 @@ export function createStepList(isForced: (stage: string) => boolean): StepList {
   };
 }
 
-/** One line of at most 100 characters. */
+/** One line of at most 100 characters, without logins. */
 export function titleOf(text: string): string {
-  const line = text.trim().replace(/\s+/g, ' ');
+  const line = hideLogins(text).trim().replace(/\s+/g, ' ');
   return line.length > 100 ? `${line.slice(0, 99)}…` : line;
 }

@@ -20,6 +20,7 @@ import { pipeline } from 'node:stream/promises';
 import { type Answer, type Connector, openConnector } from '../../../images/registry/connect.ts';
 import { explainSystemError, outside, UserError, wrongUse } from '../../../kit/errors.ts';
 import { setTimes } from '../../../kit/system.ts';
+import { splitLogin } from '../../../kit/url-logins.ts';
 import type { RemoteSource } from '../../../plan/index.ts';
 import { newId } from '../../../store/runs.ts';
 import type { Store } from '../../../store/store.ts';
@@ -151,7 +152,8 @@ async function ask(
   url: string,
 ): Promise<Answer> {
   try {
-    return await connector.exchange(at, { method: 'GET', headers, verify: true });
+    const { bare, ...login } = splitLogin(at);
+    return await connector.exchange(bare, { method: 'GET', headers: { ...headers, ...login }, verify: true });
   } catch (error) {
     if (error instanceof UserError) throw error;
     const { message, code } = error as NodeJS.ErrnoException;

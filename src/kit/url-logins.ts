@@ -1,0 +1,24 @@
+/** Logins within URLs (`https://user:password@host/`): kept from eyes, and given to servers as they ask for them. */
+
+/** The text with `***` in place of the login of each URL in it. A name alone may be a token, so it goes too. */
+export function hideLogins(text: string): string {
+  return text.replace(/\b(https?:\/\/)[^\s/?#'"`]+@/gi, '$1***@');
+}
+
+/** The URL without its login, and that as an `authorization` header (RFC 7617), where there is one. */
+export function splitLogin(url: URL): { bare: URL; authorization?: string } {
+  if (url.username === '' && url.password === '') return { bare: url };
+  const bare = new URL(url);
+  [bare.username, bare.password] = ['', ''];
+  const login = Buffer.from(`${decode(url.username)}:${decode(url.password)}`);
+  return { bare, authorization: `Basic ${login.toString('base64')}` };
+}
+
+/** Percent signs that encode nothing stand for themselves. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
