@@ -17,6 +17,7 @@ export interface CommandModule {
 /** In the order of `--help`: what people do first comes first. */
 export const commands: Record<string, () => Promise<CommandModule>> = {
   build: () => import('./commands/build.ts'),
+  dev: () => import('./commands/dev.ts'),
   rebuild: () => import('./commands/rebuild.ts'),
   verify: () => import('./commands/verify.ts'),
   plan: () => import('./commands/plan.ts'),

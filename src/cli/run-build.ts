@@ -2,9 +2,11 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { BuildRequest, BuildResult } from '../frontends/build-request.ts';
+import type { OpenProject } from '../frontends/open-project.ts';
 import type { VerifyResult } from '../frontends/verify.ts';
 import { ExitCode, explainSystemError, wrongUse } from '../kit/errors.ts';
 import type { BuildEvent, EventSink } from '../plan/index.ts';
+import type { Store } from '../store/store.ts';
 import type { BuildFlags } from './build-flags.ts';
 import { colorsFor, print, standardError, tell } from './io.ts';
 import { withStore } from './open-store.ts';
@@ -24,7 +26,6 @@ export async function runBuild(given: BuildFlags, kind: BuildKind): Promise<void
   using held = await holdVolumes(given);
   const { flags } = held;
   using project = await openProjectOf(flags, process.cwd());
-  const { path, dockerfile } = project;
   checkResultFile('--iidfile', flags.iidFile);
   checkResultFile('--metadata-file', flags.metadataFile);
   await withStore(flags.storeDir, async (store) => {
@@ -44,19 +45,7 @@ export async function runBuild(given: BuildFlags, kind: BuildKind): Promise<void
     const interruption = listenForInterrupts(() => tell('\nstopping: press Ctrl-C again to end at once\n'));
     try {
       const result = await run({
-        store,
-        path,
-        ...(dockerfile && { dockerfile, provisions: flags.dockerfile.provisions }),
-        ...pick(flags, ['settingsFile', 'target', 'network', 'sourceDateEpoch', 'timeoutMs']),
-        set: flags.set,
-        tags: flags.tags,
-        labels: flags.labels,
-        outputs: flags.outputs,
-        noCache: flags.noCache,
-        noCacheFilter: flags.noCacheFilter,
-        limits: flags.limits,
-        jobs: flags.jobs,
-        needDigest: flags.quiet || flags.iidFile !== undefined || flags.metadataFile !== undefined,
+        ...requestOf(flags, project, store),
         signal: interruption.signal,
         onEvent: sink,
       });
@@ -82,7 +71,31 @@ export async function runBuild(given: BuildFlags, kind: BuildKind): Promise<void
   });
 }
 
-async function runnerOf(
+/** What a build is asked for by the flags. */
+export function requestOf(
+  flags: BuildFlags,
+  { path, dockerfile }: OpenProject,
+  store: Store,
+): Omit<BuildRequest, 'signal' | 'onEvent'> {
+  return {
+    store,
+    path,
+    ...(dockerfile && { dockerfile, provisions: flags.dockerfile.provisions }),
+    ...pick(flags, ['settingsFile', 'target', 'network', 'sourceDateEpoch', 'timeoutMs']),
+    set: flags.set,
+    tags: flags.tags,
+    labels: flags.labels,
+    outputs: flags.outputs,
+    noCache: flags.noCache,
+    noCacheFilter: flags.noCacheFilter,
+    limits: flags.limits,
+    jobs: flags.jobs,
+    needDigest: flags.quiet || flags.iidFile !== undefined || flags.metadataFile !== undefined,
+  };
+}
+
+/** The function that builds so. */
+export async function runnerOf(
   kind: BuildKind,
 ): Promise<(request: BuildRequest) => Promise<BuildResult | VerifyResult>> {
   if (kind === 'verify') return (await import('../frontends/verify.ts')).verify;
@@ -130,7 +143,7 @@ function remembering(sink: EventSink) {
 }
 
 /** Before anything is built: what can't be written at its end. */
-function checkResultFile(flag: string, file: string | undefined): void {
+export function checkResultFile(flag: string, file: string | undefined): void {
   if (file === undefined) return;
   if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
     throw wrongUse('bad-result-file', `The file ${file} of ${flag} is a folder.`);
@@ -142,7 +155,7 @@ function checkResultFile(flag: string, file: string | undefined): void {
 }
 
 /** What -q, --iidfile and --metadata-file ask for; the fields of the metadata are those of `docker buildx build`. */
-function writeResultFiles(flags: BuildFlags, digest: string, imageId: string): void {
+export function writeResultFiles(flags: BuildFlags, digest: string, imageId: string): void {
   const write = (file: string, text: string) => {
     try {
       writeFileSync(file, text);

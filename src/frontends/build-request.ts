@@ -1,7 +1,7 @@
 /** What is asked of a build, and what it tells in the end. */
 import type { ImageState, OutputRequest } from '../images/index.ts';
 import type { Digest } from '../kit/digest.ts';
-import type { EventSink, Network, Step, StepFailure } from '../plan/index.ts';
+import type { EventSink, Network, Plan, Step, StepFailure } from '../plan/index.ts';
 import type { Store } from '../store/store.ts';
 import type { Limits, Provisions } from '../workers/local/index.ts';
 import type { DockerfileOptions } from './dockerfile/request.ts';
@@ -37,6 +37,8 @@ export interface BuildRequest extends ProjectRequest {
   timeoutMs?: number;
   signal: AbortSignal;
   onEvent: EventSink;
+  /** Called with what the build file means, before any of it is built. */
+  onPlan?: (plan: Plan) => void;
 }
 
 export type BuildResult =

@@ -78,7 +78,9 @@ export async function withPlan<T>(
 ): Promise<T | Exclude<PlanBuildResult, { outcome: 'done' }>> {
   const worker = createLocalWorker(request.store, request.provisions);
   try {
-    return await body(worker, await planOf(request, worker, request));
+    const plan = await planOf(request, worker, request);
+    request.onPlan?.(plan);
+    return await body(worker, plan);
   } catch (error) {
     if (error instanceof Unfinished) return error.result;
     throw error;

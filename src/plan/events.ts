@@ -20,6 +20,12 @@ export type BuildEvent =
   | OutputDone
   | Warning
   | Compared
+  | Watching
+  | Edited
+  | Rebuilt
+  | ServiceState
+  | ServiceOutput
+  | HookDone
   | BuildDone;
 
 export type EventSink = (event: BuildEvent) => void;
@@ -198,4 +204,77 @@ export interface BuildDone {
   tags: readonly string[];
   /** Of an image: whether it is what a clean build gives, or a part of it comes from a warm rebuild. */
   state?: 'verified' | 'warm';
+}
+
+/** `dev` watches what the build depends on. */
+export interface Watching {
+  type: 'watching';
+  at: number;
+  /** `polling`: the system has no more watches to give, so that all is looked at again and again. */
+  mode: 'events' | 'polling';
+  folders: number;
+}
+
+/** Files changed, and `dev` builds because of them. */
+export interface Edited {
+  type: 'edited';
+  at: number;
+  /** Absolute, twenty at most. */
+  paths: readonly string[];
+  /** How many there are. */
+  count: number;
+}
+
+/** A build of `dev` ended well. */
+export interface Rebuilt {
+  type: 'rebuilt';
+  at: number;
+  image: string;
+  /** Whether it is another image than before. */
+  isNew: boolean;
+  state: 'verified' | 'warm';
+  phases: RebuildPhases;
+  /** Of the files in the layers that it added to those that were there. */
+  newBytes?: number;
+}
+
+/** Where the time of a build went. */
+export interface RebuildPhases {
+  /** The build file was read. */
+  planMs: number;
+  /** Inputs were looked at, and what must run was found out. */
+  keysMs: number;
+  stepsMs: number;
+  /** The image was filed, and its outputs written. */
+  imageMs: number;
+}
+
+/** What became of the command that `dev` runs on the image. */
+export interface ServiceState {
+  type: 'service';
+  at: number;
+  /**
+   * `starting`: on a new image; `healthy`: it took the place of the one before; `kept`: it isn't healthy, and the one
+   * before goes on; `ended`: it came to its end by itself.
+   */
+  state: 'starting' | 'healthy' | 'kept' | 'ended';
+  image: string;
+  message?: string;
+}
+
+/** A piece of its output, as it came: not split at lines. */
+export interface ServiceOutput {
+  type: 'service-output';
+  at: number;
+  stream: 'stdout' | 'stderr';
+  text: string;
+}
+
+/** The command of `--exec` ended. */
+export interface HookDone {
+  type: 'hook-done';
+  at: number;
+  command: string;
+  exitCode: number;
+  durationMs: number;
 }

@@ -1,7 +1,6 @@
 /** `cambium run`: fresh compute for one command. */
 import { Command } from 'commander';
 import { UserError } from '../../kit/errors.ts';
-import type { RunOp } from '../../plan/index.ts';
 import type { Store } from '../../store/store.ts';
 import { type Attachment, attach } from '../attach.ts';
 import { addExamples } from '../help.ts';
@@ -9,7 +8,7 @@ import { tell } from '../io.ts';
 import { withStore } from '../open-store.ts';
 import { tellOutcome } from '../outcome.ts';
 import { addRunFlags, type RawRunFlags, type RunFlags, readRunFlags } from '../run/flags.ts';
-import { configOf, processOf } from '../run/process.ts';
+import { runImage } from '../run/run-image.ts';
 
 export function define(): Command {
   const command = new Command('run')
@@ -33,61 +32,18 @@ export function define(): Command {
 }
 
 async function run(store: Store, name: string, flags: RunFlags, attached: Attachment): Promise<void> {
-  const { createLocalWorker, runCommand } = await import('../../workers/local/index.ts');
-  const { openRunnable } = await import('../../frontends/runnable.ts');
-  const worker = createLocalWorker(store);
   try {
-    worker.checkCompute(flags.limits);
-    const image = await openRunnable(store, worker, name, process.cwd(), attached.signal);
-    const config = configOf(image.config, flags.wishes);
-    const { argv, ...process_ } = processOf(config, name);
-    const op: RunOp & { root: { type: 'snapshot' } } = {
-      type: 'run',
-      argv,
-      ...process_,
-      env: { HOSTNAME: flags.hostname, ...(flags.terminal && { TERM: 'xterm' }), ...process_.env },
-      root: { type: 'snapshot', path: image.root },
-      mounts: [],
-      security: 'default',
-      platform: image.platform,
-      network: flags.network,
-      hostname: flags.hostname,
-      hosts: flags.hosts,
-      ulimits: flags.ulimits,
-      ...(flags.shmBytes !== undefined && { shmBytes: flags.shmBytes }),
-    };
-    const title = argv.join(' ');
-    const { result, committed } = await runCommand(store, await worker.open(), {
-      snapshot: image.snapshot,
-      op,
-      mounts: flags.mounts,
-      limits: flags.limits,
-      timeoutMs: flags.timeoutMs,
+    const { result, argv } = await runImage(store, name, flags, {
       signal: attached.signal,
-      onComputeWait: (reason) => tell(`waiting: ${reason}\n`),
-      onWait: (volume, users) => tell(`waiting for the volume ${volume}, in use by ${users}\n`),
-      extras: {
-        // On a terminal Ctrl-C is a key: without keys, nobody could end the command.
-        stdio: { input: flags.input || (flags.terminal && process.stdin.isTTY), terminal: flags.terminal },
-        onLaunch: attached.onLaunch,
-        readonlyRoot: flags.readonlyRoot,
-        init: flags.init,
-        ports: await portsOf(flags),
-      },
-      ...(flags.commit !== undefined && { commit: { stage: flags.commit, title } }),
+      // On a terminal Ctrl-C is a key: without keys, nobody could end the command.
+      stdio: { input: flags.input || (flags.terminal && process.stdin.isTTY), terminal: flags.terminal },
+      onLaunch: attached.onLaunch,
+      ports: await portsOf(flags),
     });
-    if (committed !== undefined && flags.commit !== undefined) {
-      const { saveImage } = await import('../../images/index.ts');
-      const history = [...image.history, { createdBy: title, snapshot: committed }];
-      const { root, platform } = image;
-      saveImage(store.db, { snapshot: committed, root, config, platform, history }, [flags.commit]);
-    }
     tellOutcome(result, argv);
   } catch (error) {
     if (!attached.signal.aborted || error instanceof UserError) throw error;
     process.exitCode = 130;
-  } finally {
-    worker.close();
   }
 }
 

@@ -19,6 +19,8 @@ export interface CommandRequest extends Pick<StepTask, 'limits' | 'timeoutMs' | 
   onWait: VolumeWait;
   /** Called once, in words, when the compute that it asks for isn't free. */
   onComputeWait: (reason: string) => void;
+  /** Gets its output, where it hasn't this process's own streams. */
+  onOutput?: StepTask['onOutput'];
   extras: Omit<RunExtras, 'mounts'>;
   /** How the snapshot is listed that the fork becomes when the command exits with 0; else it is thrown away. */
   commit?: { stage: string; title: string };
@@ -48,7 +50,14 @@ export async function runCommand(
       { store, snapshots, runDir: run.dir, runId: run.id, provisions: noProvisions },
       op,
       workspace,
-      { limits, timeoutMs, signal, snapshotOf: noOtherStep, onOutput: () => {}, caches: new Map() },
+      {
+        limits,
+        timeoutMs,
+        signal,
+        snapshotOf: noOtherStep,
+        onOutput: request.onOutput ?? (() => {}),
+        caches: new Map(),
+      },
       { ...request.extras, mounts: open.mounts },
     );
     if (commit === undefined || result.outcome !== 'exit' || result.exitCode !== 0) return { result };

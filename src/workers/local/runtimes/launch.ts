@@ -1,10 +1,12 @@
 /** Starts the runtime's process, by a starter (`starters.ts`), and ends it. */
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { childrenOf } from './children.ts';
+import { insideOf } from './inside.ts';
 import type { OwnCgroups } from './own-cgroups.ts';
 import { hiddenByShell, makeStarter, type Starter } from './starters.ts';
-import type { RunRequest } from './types.ts';
+import type { Inside, RunRequest } from './types.ts';
 
 export interface Launch {
   runtime: string;
@@ -28,6 +30,7 @@ export interface Launched {
   send(signal: NodeJS.Signals): void;
   /** Ends every process of the run at once, and waits until they are gone. */
   kill(): Promise<void>;
+  inside: Inside;
 }
 
 export function logFile(bundle: string): string {
@@ -56,7 +59,10 @@ export function launch({ runtime, bundle, id, stdio, hasInit, cgroups, starter }
   const send = (name: NodeJS.Signals) => {
     sent = sent.then(() => sendToRuntime(child, { bundle, hasInit }, name));
   };
-  return { child, ended, send, kill: () => killTree(child) };
+  const inside = insideOf({ runtime, bundle, id, ownCgroups: cgroups !== undefined }, () =>
+    childrenOf(child.pid ?? 0),
+  );
+  return { child, ended, send, kill: () => killTree(child), inside };
 }
 
 /**
@@ -148,16 +154,5 @@ function processState(pid: number): string {
     return text.charAt(text.lastIndexOf(')') + 2);
   } catch {
     return '-';
-  }
-}
-
-/** A process is the child of the thread that made it. */
-function childrenOf(pid: number): number[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-      readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').split(' ').filter(Boolean).map(Number),
-    );
-  } catch {
-    return [];
   }
 }

@@ -40,8 +40,16 @@ export interface RunRequest {
   isFollowed?: boolean;
   signal?: AbortSignal;
   /** Called once, when signals can be sent to the command. */
-  onLaunch?: (send: (signal: NodeJS.Signals) => void) => void;
+  onLaunch?: (send: (signal: NodeJS.Signals) => void, inside: Inside) => void;
   onOutput?: (stream: 'stdout' | 'stderr', text: string) => void;
+}
+
+/** What can be asked of a run while it lasts. */
+export interface Inside {
+  /** TCP ports on which its network takes connections; empty when the command hasn't begun. */
+  listening(): ReadonlySet<number>;
+  /** Runs a command beside that of the run, as the same user; resolves to its exit code, and ends it when aborted. */
+  exec(argv: readonly string[], signal: AbortSignal): Promise<number>;
 }
 
 /** The run has this process's own streams; with `terminal` it has a terminal of its own, shown on this process's. */

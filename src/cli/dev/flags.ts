@@ -1,0 +1,111 @@
+/** The flags of `dev` beyond those of `build`. */
+import { type Command, Option } from 'commander';
+import { wrongUse } from '../../kit/errors.ts';
+import type { BuildFlags } from '../build-flags.ts';
+import { repeatable } from '../repeatable.ts';
+import { type RunFlags, readRunFlags } from '../run/flags.ts';
+import { parseChoice, parseDuration } from '../values.ts';
+
+/** As typed. */
+export interface RawDevFlags {
+  run: boolean;
+  publish: string[];
+  volume: string[];
+  env: string[];
+  envFile: string[];
+  runNetwork?: string;
+  alive: string;
+  healthTimeout: string;
+  exec?: string;
+  verify?: string;
+  idleAfter: string;
+  load: boolean;
+}
+
+export interface DevFlags {
+  /** What runs on each new image. */
+  service?: { flags: RunFlags; health: { aliveMs: number; timeoutMs: number } };
+  hook?: string;
+  /** Verify after so long without an edit. */
+  verifyAfterMs?: number;
+}
+
+export function addDevFlags(command: Command): Command {
+  return command
+    .option('--run', 'run the image, and swap it for each new one when that is healthy', false)
+    .addOption(
+      repeatable(
+        '-p, --publish <host:port>',
+        'with --run: a port of the host that leads to the newest healthy run',
+      ),
+    )
+    .addOption(
+      repeatable('-v, --volume <source:place[:ro]>', 'with --run: show a volume, or a folder of the host'),
+    )
+    .addOption(repeatable('-e, --env <name[=value]>', 'with --run: a variable'))
+    .addOption(repeatable('--env-file <file>', 'with --run: a file with a variable a line'))
+    .addOption(
+      new Option(
+        '--run-network <mode>',
+        'with --run: nat, none, or host (the old run ends before the new one starts)',
+      ).default('nat'),
+    )
+    .addOption(
+      new Option(
+        '--alive <duration>',
+        'with --run: healthy after so long, where neither HEALTHCHECK nor -p tell',
+      ).default('1s'),
+    )
+    .addOption(
+      new Option('--health-timeout <duration>', 'with --run: longest time until it is healthy').default(
+        '30s',
+      ),
+    )
+    .option('--exec <command>', 'run this command of the host after each new image; it finds CAMBIUM_IMAGE')
+    .option('--load', 'short for -o type=docker: into the Docker daemon', false)
+    .option('--verify <when>', 'idle: verify warm images when nobody edits and the machine has little to do')
+    .addOption(
+      new Option('--idle-after <duration>', 'with --verify idle: after so long without an edit').default(
+        '20s',
+      ),
+    );
+}
+
+/** Reads them; `argv` is what stands behind `--`. Throws `UserError`s of wrong use. */
+export function readDevFlags(
+  raw: RawDevFlags,
+  argv: readonly string[],
+  build: BuildFlags,
+  cwd: string,
+): DevFlags {
+  const needsRun = raw.publish.length + raw.volume.length + raw.env.length + raw.envFile.length + argv.length;
+  if (!raw.run && needsRun > 0) {
+    throw wrongUse('bad-flags', 'A command, and -p, -v, -e and --env-file, are for what --run runs.', {
+      hint: 'Add --run.',
+    });
+  }
+  if (raw.verify !== undefined) parseChoice('--verify', raw.verify, ['idle']);
+  const network = parseChoice('--run-network', raw.runNetwork ?? 'nat', ['nat', 'none', 'host']);
+  return {
+    ...(raw.run && {
+      service: {
+        flags: { ...runFlags(raw, network, argv, cwd), limits: build.limits },
+        health: {
+          aliveMs: parseDuration('--alive', raw.alive),
+          timeoutMs: parseDuration('--health-timeout', raw.healthTimeout),
+        },
+      },
+    }),
+    ...(raw.exec !== undefined && { hook: raw.exec }),
+    ...(raw.verify !== undefined && { verifyAfterMs: parseDuration('--idle-after', raw.idleAfter) }),
+  };
+}
+
+function runFlags(raw: RawDevFlags, network: string, argv: readonly string[], cwd: string): RunFlags {
+  const { volume, env, envFile, publish } = raw;
+  return readRunFlags(
+    { volume, env, envFile, publish, network, mount: [], tmpfs: [], ulimit: [], addHost: [], init: true },
+    argv,
+    cwd,
+  );
+}

@@ -1,0 +1,35 @@
+/** Where the time of a build went, by its events. */
+import type { BuildEvent, RebuildPhases } from '../../plan/index.ts';
+
+export interface Stopwatch {
+  onEvent(event: BuildEvent): void;
+  /** Call after `build-done`. */
+  phases(): RebuildPhases;
+}
+
+export function stopwatch(startedAt: number): Stopwatch {
+  let planned = startedAt;
+  let firstRun: number | undefined;
+  let lastEnd: number | undefined;
+  let lastKnown: number | undefined;
+  let done = startedAt;
+  return {
+    onEvent(event) {
+      if (event.type === 'build-started') planned = event.at;
+      else if (event.type === 'step-started') firstRun ??= event.at;
+      else if (event.type === 'step-done') lastEnd = event.at;
+      else if (event.type === 'step-reused') lastKnown = event.at;
+      else if (event.type === 'build-done') done = event.at;
+    },
+    phases() {
+      const keyed = firstRun ?? lastKnown ?? done;
+      const ran = lastEnd ?? keyed;
+      return {
+        planMs: planned - startedAt,
+        keysMs: keyed - planned,
+        stepsMs: ran - keyed,
+        imageMs: done - ran,
+      };
+    },
+  };
+}

@@ -1,0 +1,227 @@
+/**
+ * The life of `dev`: edits and keys become builds, one at a time; a build's success goes to the service and the hook.
+ *
+ * Watching gives hints only. Each build looks at all inputs itself, and what is watched is brought up to date before it
+ * does: so nothing is lost that happens while it lasts. A newer edit cancels a build. What changed stays pending until an
+ * image holds it.
+ */
+import type { BuildRequest, BuildResult } from '../../frontends/build-request.ts';
+import type { VerifyResult } from '../../frontends/verify.ts';
+import { watchedPlaces } from '../../frontends/watched.ts';
+import { watchTrees } from '../../kit/watch/index.ts';
+import type { BuildEvent } from '../../plan/index.ts';
+import { asUserError, errorToJson, formatError } from '../errors.ts';
+import { colorsFor, standardError } from '../io.ts';
+import { formatFailure } from '../report.ts';
+import { type BuildKind, runnerOf } from '../run-build.ts';
+import { formatVerdict } from '../verdict.ts';
+import { gatherEdits } from './edits.ts';
+import { newLayerBytes } from './new-bytes.ts';
+import { stopwatch } from './phases.ts';
+import type { DevScreen } from './screen.ts';
+
+export interface SessionRequest {
+  /** What each build is asked. */
+  build: Omit<BuildRequest, 'signal' | 'onEvent'>;
+  screen: DevScreen;
+  /** For hints in messages: ` --store DIR`, or empty. */
+  storeFlag: string;
+  /** Called with each new image. */
+  onImage(image: string, result: Extract<BuildResult, { outcome: 'done' }>): void;
+  /** Paths in which no change counts. */
+  ignored: readonly string[];
+  /** Ends the session. */
+  signal: AbortSignal;
+}
+
+export interface Session {
+  /** Asks for a build; one that is under way is ended for it. */
+  ask(kind: BuildKind, options?: { isIdle?: boolean }): void;
+  /** Resolves when the session has ended. */
+  ended: Promise<void>;
+  /** What the last good build gave. */
+  last(): Extract<BuildResult, { outcome: 'done' }> | undefined;
+  hasFailed(): boolean;
+  /** No build is under way or asked for, and no file changed for so long. */
+  idleMs(): number;
+}
+
+/** So many builds in a row are cancelled by edits; the next one is let through: else files that change all the time would stop all. */
+const mostCancelled = 5;
+/** Paths that an event names. */
+const namedPaths = 20;
+
+interface Job {
+  kind: BuildKind;
+  isAsked: boolean;
+  isIdle: boolean;
+}
+
+type Outcome = BuildResult | VerifyResult | { outcome: 'error' };
+
+export function startSession(request: SessionRequest): Session {
+  const { screen, signal } = request;
+  const { store } = request.build;
+  const pending = new Set<string>();
+  let wanted: Job | undefined;
+  let running: { job: Job; controller: AbortController } | undefined;
+  let wake = () => {};
+  let cancelled = 0;
+  let quietSince = performance.now();
+  let last: Extract<BuildResult, { outcome: 'done' }> | undefined;
+  let hasFailed = false;
+  let lastError = '';
+  let isFirst = true;
+
+  const want = (job: Job) => {
+    // What a person asked for is more than what an edit does.
+    if (wanted === undefined || !wanted.isAsked || job.isAsked) wanted = job;
+    wake();
+  };
+  const gate = gatherEdits((paths) => {
+    for (const path of paths) pending.add(path);
+    quietSince = performance.now();
+    if (running && cancelled < mostCancelled) running.controller.abort();
+    want(
+      running?.job.isAsked && !running.job.isIdle
+        ? running.job
+        : { kind: 'rebuild', isAsked: false, isIdle: false },
+    );
+  });
+  const isIgnored = (path: string) =>
+    request.ignored.some((own) => path === own || path.startsWith(`${own}/`));
+  const watch = watchTrees((path) => {
+    if (!isIgnored(path)) gate.hint(path);
+  });
+  const emit = (event: BuildEvent) => screen.onEvent(event);
+  let told = '';
+  const tellWatch = () => {
+    const text = `${watch.mode} ${watch.folders}`;
+    if (text === told || watch.folders === 0) return;
+    told = text;
+    emit({ type: 'watching', at: Date.now(), mode: watch.mode, folders: watch.folders });
+  };
+
+  const perform = async (job: Job): Promise<void> => {
+    const edited = [...pending];
+    pending.clear();
+    const controller = new AbortController();
+    running = { job, controller };
+    const stop = () => controller.abort();
+    signal.addEventListener('abort', stop, { once: true });
+    const at = Date.now();
+    if (edited.length > 0)
+      emit({ type: 'edited', at, paths: edited.slice(0, namedPaths), count: edited.length });
+    screen.setBusy(true);
+    const clock = stopwatch(at);
+    const outcome = await build(job, controller.signal, (event) => {
+      clock.onEvent(event);
+      emit(event);
+    });
+    screen.setBusy(false);
+    signal.removeEventListener('abort', stop);
+    running = undefined;
+    const isCancelled = outcome.outcome === 'interrupted';
+    cancelled = isCancelled ? cancelled + 1 : 0;
+    if (outcome.outcome !== 'done') {
+      // Not held by any image yet.
+      for (const path of edited) pending.add(path);
+      if (!isCancelled) hasFailed = true;
+      return;
+    }
+    hasFailed = false;
+    lastError = '';
+    const before = last;
+    last = outcome;
+    isFirst = false;
+    const { imageId: image, state } = outcome;
+    const isNew = image !== before?.imageId;
+    const newBytes = isNew && before ? newLayerBytes(store, before.imageId, image) : undefined;
+    const size = newBytes === undefined ? {} : { newBytes };
+    emit({ type: 'rebuilt', at: Date.now(), image, isNew, state, phases: clock.phases(), ...size });
+    if ('drifts' in outcome) screen.tell(formatVerdict(outcome, colorsFor(standardError)));
+    else if (job.isAsked && !isNew) screen.tell('nothing to do: the image is the same');
+    if (isNew) request.onImage(image, outcome);
+  };
+
+  const build = async (
+    job: Job,
+    cancel: AbortSignal,
+    onEvent: (event: BuildEvent) => void,
+  ): Promise<Outcome> => {
+    let isPlanned = false;
+    const { outputs, noCache, noCacheFilter, ...rest } = request.build;
+    const full: BuildRequest = {
+      ...rest,
+      // Idle time is nobody's wish to send an image anywhere.
+      outputs: job.isIdle ? [] : outputs,
+      // For the first build: each edit would run all steps otherwise.
+      ...(isFirst && { ...(noCache !== undefined && { noCache }), ...(noCacheFilter && { noCacheFilter }) }),
+      signal: cancel,
+      onEvent,
+      onPlan: (plan) => {
+        isPlanned = true;
+        watch.set(watchedPlaces(request.build, plan));
+        tellWatch();
+      },
+    };
+    try {
+      const result = await (await runnerOf(job.kind))(full);
+      if (result.outcome === 'failed') {
+        const { step, failure } = result;
+        screen.tell(
+          formatFailure(step, failure, request.storeFlag, colorsFor(standardError), standardError.columns),
+        );
+      }
+      return result;
+    } catch (error) {
+      if (cancel.aborted) return { outcome: 'interrupted' };
+      tellError(error);
+      return { outcome: 'error' };
+    } finally {
+      // What is watched for the first time may have changed before.
+      if (!isPlanned && !cancel.aborted && watch.set(watchedPlaces(request.build, undefined)))
+        want({ kind: 'rebuild', isAsked: false, isIdle: false });
+    }
+  };
+
+  const tellError = (error: unknown) => {
+    const known = asUserError(error);
+    const text = formatError(known, colorsFor(standardError), standardError.columns ?? 80);
+    if (text !== lastError) screen.tell(text, errorToJson(known));
+    lastError = text;
+  };
+
+  const live = async () => {
+    watch.set(watchedPlaces(request.build, { steps: [] }));
+    wanted = { kind: 'rebuild', isAsked: false, isIdle: false };
+    try {
+      while (!signal.aborted) {
+        const job = wanted;
+        wanted = undefined;
+        if (job !== undefined) {
+          await perform(job);
+          quietSince = performance.now();
+        }
+        if (wanted === undefined && !signal.aborted)
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+      }
+    } finally {
+      gate[Symbol.dispose]();
+      watch[Symbol.dispose]();
+    }
+  };
+  signal.addEventListener('abort', () => wake(), { once: true });
+  return {
+    ask(kind, { isIdle = false } = {}) {
+      if (!isIdle) running?.controller.abort();
+      want({ kind, isAsked: true, isIdle });
+    },
+    ended: live(),
+    last: () => last,
+    hasFailed: () => hasFailed,
+    idleMs: () => (running || wanted ? 0 : performance.now() - quietSince),
+  };
+}
