@@ -14,8 +14,7 @@ export function define(): Command {
     async (where: string | undefined, words: string[], raw: RawFlags & RawDevFlags) => {
       if (raw.progress === 'json') tellErrorsAsJson();
       const { cwd, argv } = { cwd: process.cwd(), argv: behindDashes(where, words) };
-      const output = raw.load ? [...raw.output, 'type=docker'] : raw.output;
-      const flags = readBuildFlags(argv.where, { ...raw, output }, cwd, process.env);
+      const flags = readBuildFlags(argv.where, raw, cwd, process.env);
       const devFlags = readDevFlags(raw, argv.words, flags, cwd);
       const { develop } = await import('../dev/develop.ts');
       await develop(flags, devFlags);

@@ -57,8 +57,7 @@ export async function develop(flags: BuildFlags, wish: DevFlags): Promise<void> 
         ignored: ownPaths(flags, store),
         signal: end.signal,
       });
-      using _idle =
-        wish.verifyAfterMs === undefined ? undefined : verifyWhenIdle(session, wish.verifyAfterMs);
+      using _idle = wish.verify && verifyWhenIdle(session, wish.verify);
       if (screen.isLive)
         keys = listenToKeys(
           (key) => void onKey(key, { session, screen, flags, keys, quit }),

@@ -4,7 +4,8 @@ import { wrongUse } from '../../kit/errors.ts';
 import type { BuildFlags } from '../build-flags.ts';
 import { repeatable } from '../repeatable.ts';
 import { type RunFlags, readRunFlags } from '../run/flags.ts';
-import { parseChoice, parseDuration } from '../values.ts';
+import { parseChoice, parseCpus, parseDuration } from '../values.ts';
+import type { IdleWish } from './idle.ts';
 
 /** As typed. */
 export interface RawDevFlags {
@@ -19,15 +20,15 @@ export interface RawDevFlags {
   exec?: string;
   verify?: string;
   idleAfter: string;
-  load: boolean;
+  idleLoad: string;
 }
 
 export interface DevFlags {
   /** What runs on each new image. */
   service?: { flags: RunFlags; health: { aliveMs: number; timeoutMs: number } };
   hook?: string;
-  /** Verify after so long without an edit. */
-  verifyAfterMs?: number;
+  /** Verify when there is time. */
+  verify?: IdleWish;
 }
 
 export function addDevFlags(command: Command): Command {
@@ -62,11 +63,15 @@ export function addDevFlags(command: Command): Command {
       ),
     )
     .option('--exec <command>', 'run this command of the host after each new image; it finds CAMBIUM_IMAGE')
-    .option('--load', 'short for -o type=docker: into the Docker daemon', false)
     .option('--verify <when>', 'idle: verify warm images when nobody edits and the machine has little to do')
     .addOption(
       new Option('--idle-after <duration>', 'with --verify idle: after so long without an edit').default(
         '20s',
+      ),
+    )
+    .addOption(
+      new Option('--idle-load <load>', 'with --verify idle: at most this load a core, over a minute').default(
+        '0.5',
       ),
     );
 }
@@ -97,7 +102,12 @@ export function readDevFlags(
       },
     }),
     ...(raw.exec !== undefined && { hook: raw.exec }),
-    ...(raw.verify !== undefined && { verifyAfterMs: parseDuration('--idle-after', raw.idleAfter) }),
+    ...(raw.verify !== undefined && {
+      verify: {
+        afterMs: parseDuration('--idle-after', raw.idleAfter),
+        load: parseCpus('--idle-load', raw.idleLoad),
+      },
+    }),
   };
 }
 

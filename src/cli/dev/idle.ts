@@ -3,11 +3,16 @@ import { availableParallelism, loadavg } from 'node:os';
 import type { Session } from './session.ts';
 
 const lookEveryMs = 1000;
-/** Load for each core, over the last minute. */
-const mostLoad = 0.5;
+
+export interface IdleWish {
+  /** No edit for so long. */
+  afterMs: number;
+  /** Most load for each core, over the last minute. */
+  load: number;
+}
 
 /** Looks now and then. A verification that an edit ended is begun again later. */
-export function verifyWhenIdle(session: Session, afterMs: number): Disposable {
+export function verifyWhenIdle(session: Session, { afterMs, load: mostLoad }: IdleWish): Disposable {
   const timer = setInterval(() => {
     const last = session.last();
     if (last === undefined || session.hasFailed() || last.state !== 'warm') return;

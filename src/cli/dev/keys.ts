@@ -1,5 +1,5 @@
 /** Keys that a person presses while `dev` is on a terminal. */
-import { isatty, ReadStream } from 'node:tty';
+import { isatty } from 'node:tty';
 
 export interface Keys extends Disposable {
   /** Gives the keyboard to another program, until `resume`. */
@@ -12,8 +12,8 @@ const interrupt = '\x03';
 /** Calls `onKey` for each key, and `onInterrupt` for Ctrl-C; undefined where there is no keyboard. */
 export function listenToKeys(onKey: (key: string) => void, onInterrupt: () => void): Keys | undefined {
   if (!isatty(0)) return undefined;
-  // It may go away before we do.
-  const stream = new ReadStream(0).on('error', () => {});
+  // Node's own stream: of all on the terminal, it alone reads nothing ahead when it is paused. It may go away before we do.
+  const stream = process.stdin.on('error', () => {});
   stream.setEncoding('utf8').on('data', (text: string) => {
     if (text.includes(interrupt)) onInterrupt();
     // An arrow or a function key is no letter.

@@ -62,7 +62,7 @@ function jsonScreen(): DevScreen {
 
 function plainScreen(cwd: string, isSilent: boolean): DevScreen {
   const colors = colorsFor(standardError);
-  const story = tellStory({ colors, columns: () => 160, cwd, showsOutput: true });
+  const story = tellStory({ colors, columns: () => 100, cwd, showsOutput: true });
   const write = (lines: readonly string[]) => {
     if (!isSilent && lines.length > 0) tell(`${lines.join('\n')}\n`);
   };

@@ -5,6 +5,7 @@
  * does: so nothing is lost that happens while it lasts. A newer edit cancels a build. What changed stays pending until an
  * image holds it.
  */
+import { basename, dirname } from 'node:path';
 import type { BuildRequest, BuildResult } from '../../frontends/build-request.ts';
 import type { VerifyResult } from '../../frontends/verify.ts';
 import { watchedPlaces } from '../../frontends/watched.ts';
@@ -28,7 +29,7 @@ export interface SessionRequest {
   storeFlag: string;
   /** Called with each new image. */
   onImage(image: string, result: Extract<BuildResult, { outcome: 'done' }>): void;
-  /** Paths in which no change counts. */
+  /** Paths in which no change counts, with files beside them that are renamed to them (`.NAME.…`). */
   ignored: readonly string[];
   /** Ends the session. */
   signal: AbortSignal;
@@ -89,7 +90,10 @@ export function startSession(request: SessionRequest): Session {
     );
   });
   const isIgnored = (path: string) =>
-    request.ignored.some((own) => path === own || path.startsWith(`${own}/`));
+    request.ignored.some(
+      (own) =>
+        path === own || path.startsWith(`${own}/`) || path.startsWith(`${dirname(own)}/.${basename(own)}.`),
+    );
   const watch = watchTrees((path) => {
     if (!isIgnored(path)) gate.hint(path);
   });

@@ -1,7 +1,8 @@
 /** A run seen from within while it lasts: the ports it listens on, and commands beside its own. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { newId } from '../../../store/runs.ts';
 import { childrenOf } from './children.ts';
 import { findProgram } from './programs.ts';
 import type { Inside } from './types.ts';
@@ -30,13 +31,17 @@ export function insideOf(
     async exec(argv, signal) {
       const [pid] = runtimes();
       if (pid === undefined || signal.aborted) return notFound;
+      const process_ = `${bundle}/exec-${newId()}.json`;
+      writeFileSync(process_, JSON.stringify({ ...processOf(bundle), args: argv, terminal: false }), {
+        mode: 0o600,
+      });
       // The runtime knows the container's processes by their numbers in its own namespace.
       const child = spawn(
         findProgram('nsenter') ?? 'nsenter',
         [
           ...['--target', String(pid), '--pid', '--mount', '--', runtime],
           ...(ownCgroups ? ['--cgroup-manager=disabled'] : []),
-          ...['--root', `${bundle}/state`, 'exec', id, ...argv],
+          ...['--root', `${bundle}/state`, 'exec', '--process', process_, id],
         ],
         {
           stdio: 'ignore',
@@ -51,9 +56,16 @@ export function insideOf(
         return code ?? notFound;
       } catch {
         return notFound;
+      } finally {
+        rmSync(process_, { force: true });
       }
     },
   };
+}
+
+/** What the run's own command is, and may do. */
+function processOf(bundle: string): object {
+  return (JSON.parse(readFileSync(`${bundle}/config.json`, 'utf8')) as { process: object }).process;
 }
 
 /** State of a listening socket in /proc/net/tcp, as in the kernel's tcp_states.h. */
