@@ -15,7 +15,7 @@ export function define(): Command {
       if (raw.progress === 'json') tellErrorsAsJson();
       const { cwd, argv } = { cwd: process.cwd(), argv: behindDashes(where, words) };
       const flags = readBuildFlags(argv.where, raw, cwd, process.env);
-      const devFlags = readDevFlags(raw, argv.words, flags, cwd);
+      const devFlags = readDevFlags(raw, argv.words, cwd);
       const { develop } = await import('../dev/develop.ts');
       await develop(flags, devFlags);
     },

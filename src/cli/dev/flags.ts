@@ -1,7 +1,6 @@
 /** The flags of `dev` beyond those of `build`. */
 import { type Command, Option } from 'commander';
 import { wrongUse } from '../../kit/errors.ts';
-import type { BuildFlags } from '../build-flags.ts';
 import { repeatable } from '../repeatable.ts';
 import { type RunFlags, readRunFlags } from '../run/flags.ts';
 import { parseChoice, parseCpus, parseDuration } from '../values.ts';
@@ -77,12 +76,7 @@ export function addDevFlags(command: Command): Command {
 }
 
 /** Reads them; `argv` is what stands behind `--`. Throws `UserError`s of wrong use. */
-export function readDevFlags(
-  raw: RawDevFlags,
-  argv: readonly string[],
-  build: BuildFlags,
-  cwd: string,
-): DevFlags {
+export function readDevFlags(raw: RawDevFlags, argv: readonly string[], cwd: string): DevFlags {
   const needsRun = raw.publish.length + raw.volume.length + raw.env.length + raw.envFile.length + argv.length;
   if (!raw.run && needsRun > 0) {
     throw wrongUse('bad-flags', 'A command, and -p, -v, -e and --env-file, are for what --run runs.', {
@@ -94,7 +88,7 @@ export function readDevFlags(
   return {
     ...(raw.run && {
       service: {
-        flags: { ...runFlags(raw, network, argv, cwd), limits: build.limits },
+        flags: runFlags(raw, network, argv, cwd),
         health: {
           aliveMs: parseDuration('--alive', raw.alive),
           timeoutMs: parseDuration('--health-timeout', raw.healthTimeout),
