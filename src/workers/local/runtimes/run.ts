@@ -94,7 +94,14 @@ async function execute(
   const { id, stdio } = request;
   const program = request.starters?.sealed(runtime) ?? runtime;
   const starter = stdio === 'pipe' ? request.starters?.take() : undefined;
-  const { child, ended, send, kill, inside } = launch({ runtime: program, bundle, id, stdio, starter, ...facts });
+  const { child, ended, send, kill, inside } = launch({
+    runtime: program,
+    bundle,
+    id,
+    stdio,
+    starter,
+    ...facts,
+  });
   if (request.isFollowed) request.starters?.prepare(facts.cgroups?.hidden);
   const output = listen(child, request);
   request.onLaunch?.(send, inside);
