@@ -2,7 +2,8 @@
  * Mounts. A process that builds first enters a mount namespace of its own, so that whatever it mounts vanishes
  * with it, even after SIGKILL. Needs root.
  */
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { errnoOf } from './errors.ts';
 import { checked, lastErrno, native, systemError } from './native.ts';
 
 const unshare = native('int unshare(int flags)');
@@ -32,6 +33,7 @@ const FSCONFIG_CMD_CREATE = 6;
 const MOUNT_ATTR_RDONLY = 1;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
 const AT_FDCWD = -100;
+const O_PATH = 0x200000;
 
 let isPrivate = false;
 
@@ -170,14 +172,20 @@ function configureOverlay(fd: number, { lowers, upper, at }: OverlayRequest): bo
       ),
     );
   checked(set('source', 'cambium'), 'fsconfig');
+  // The kernel looks a folder up when it is set: its name may be that of the next one then.
+  const setFolder = (key: string, folder: string) =>
+    withNames([folder], ([name]) => checked(set(key, name as string), 'fsconfig', folder));
   for (const [index, lower] of lowers.entries()) {
-    const result = set('lowerdir+', lower);
-    if (result < 0 && index === 0 && lastErrno() === 'EINVAL') return false;
-    checked(result, 'fsconfig', lower);
+    try {
+      setFolder('lowerdir+', lower);
+    } catch (error) {
+      if (index === 0 && errnoOf(error) === 'EINVAL') return false;
+      throw error;
+    }
   }
   if (upper) {
-    checked(set('upperdir', upper.dir), 'fsconfig', upper.dir);
-    checked(set('workdir', upper.work), 'fsconfig', upper.work);
+    setFolder('upperdir', upper.dir);
+    setFolder('workdir', upper.work);
     checked(set('volatile', null, FSCONFIG_SET_FLAG), 'fsconfig');
   }
   for (const option of ['redirect_dir', 'index', 'metacopy']) checked(set(option, 'off'), 'fsconfig', option);
@@ -199,7 +207,25 @@ function configureOverlay(fd: number, { lowers, upper, at }: OverlayRequest): bo
 }
 
 function mountOverlayOld({ lowers, upper, at }: OverlayRequest): void {
-  const options = [`lowerdir=${lowers.join(':')}`, 'redirect_dir=off', 'index=off', 'metacopy=off'];
-  if (upper) options.push(`upperdir=${upper.dir}`, `workdir=${upper.work}`, 'volatile');
-  checked(mount('cambium', at, 'overlay', upper ? 0 : MS_RDONLY, options.join(',')), 'mount', at);
+  withNames([...lowers, ...(upper ? [upper.dir, upper.work] : [])], (names) => {
+    const below = names.slice(0, lowers.length);
+    const options = [`lowerdir=${below.join(':')}`, 'redirect_dir=off', 'index=off', 'metacopy=off'];
+    const [dir, work] = names.slice(lowers.length);
+    if (upper) options.push(`upperdir=${dir}`, `workdir=${work}`, 'volatile');
+    checked(mount('cambium', at, 'overlay', upper ? 0 : MS_RDONLY, options.join(',')), 'mount', at);
+  });
+}
+
+/**
+ * Calls `body` with names of folders that hold as long as it runs, and tell nothing of where they are: whoever sees an
+ * overlay's mount reads its folders' names in /proc/mounts, as they were given.
+ */
+function withNames<T>(folders: readonly string[], body: (names: readonly string[]) => T): T {
+  const fds: number[] = [];
+  try {
+    for (const folder of folders) fds.push(openSync(folder, O_PATH | constants.O_DIRECTORY));
+    return body(fds.map((fd) => `/proc/self/fd/${fd}`));
+  } finally {
+    for (const fd of fds) closeSync(fd);
+  }
 }

@@ -1,18 +1,19 @@
 /** Clones of volumes, snapshots of them, and going back to one: each takes effect by one rename. */
-import { mkdirSync, renameSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { errnoOf, wrongUse } from '../kit/errors.ts';
+import { errnoOf, UserError, wrongUse } from '../kit/errors.ts';
 import { exchange } from '../kit/system.ts';
 import { lstatIfAny } from '../kit/walk.ts';
 import { newId, type RunHandle } from '../store/runs.ts';
 import type { Store } from '../store/store.ts';
 import { createVolume } from './create.ts';
+import { isLayered } from './layers.ts';
 import { limitLike } from './limits.ts';
-import { checkName, shownPlace, snapshotDir, type VolumePlace } from './names.ts';
+import { checkName, dataDir, shownPlace, snapshotDir, type VolumePlace, volumeDir } from './names.ts';
 import { requireVolume } from './rows.ts';
 import { type ReadOptions, requireSnapshot, withSnapshots, withStill } from './still.ts';
-import { dropTree, forkTree } from './trees.ts';
-import { useVolume } from './use.ts';
+import { dropTree, forkTree, makeTree } from './trees.ts';
+import { type UsedVolume, useVolume } from './use.ts';
 
 /** Makes the volume `name` of what another one, or a snapshot of it, holds. */
 export async function cloneVolume(
@@ -96,11 +97,46 @@ export async function replaceData(
   make: (root: string, current: string) => Promise<void>,
 ): Promise<void> {
   using volume = await useVolume(store, run, name, { mode: 'alone', refuse: true });
+  await replaceOpen(store, run, volume, make);
+}
+
+/** Fills a volume that is empty and in nobody's use, at once. Any other stays as it is. */
+export async function fillIfEmpty(
+  store: Store,
+  run: RunHandle,
+  name: string,
+  fill: (root: string) => Promise<void>,
+): Promise<void> {
+  const mayBeEmpty = isLayered(volumeDir(store, name)) || isEmpty(dataDir(store, name));
+  if (!mayBeEmpty) return;
+  try {
+    using volume = await useVolume(store, run, name, { mode: 'alone', refuse: true });
+    if (!isEmpty(volume.host)) return;
+    await replaceOpen(store, run, volume, async (root) => {
+      makeTree(root);
+      await fill(root);
+    });
+  } catch (error) {
+    // Whoever has it may be filling it, or wants it empty.
+    if (!(error instanceof UserError) || error.code !== 'volume-in-use') throw error;
+  }
+}
+
+function isEmpty(folder: string): boolean {
+  return readdirSync(folder).length === 0;
+}
+
+async function replaceOpen(
+  store: Store,
+  run: RunHandle,
+  { name, host }: UsedVolume,
+  make: (root: string, current: string) => Promise<void>,
+): Promise<void> {
   await withHalf(run, async (half) => {
     const root = join(half, 'fs');
-    await make(root, volume.host);
+    await make(root, host);
     limitLike(store, name, root);
-    exchange(root, volume.host);
+    exchange(root, host);
   });
 }
 

@@ -1,5 +1,5 @@
 export { type Archive, importArchive, unpackArchive } from './archives.ts';
-export { cloneVolume, removeSnapshot, restoreVolume, snapshotVolume } from './copies.ts';
+export { cloneVolume, fillIfEmpty, removeSnapshot, restoreVolume, snapshotVolume } from './copies.ts';
 export { createVolume, ensureVolume, type NewVolume, removeVolumes } from './create.ts';
 export { type Exported, exportTar, exportTo } from './export.ts';
 export { inspectVolume, listSnapshots, type VolumeFacts, volumeBytes } from './inspect.ts';

@@ -61,6 +61,13 @@ describe('the kernel', () => {
     expect(succeeded(['true', ...attempts])).toEqual(['true']);
   });
 
+  test('the list of mounts tells nothing of where the store is', () => {
+    const mounts = cambiumOk(['run', '-v', 'shown:/srv', 'box', 'cat', '/proc/mounts'], at).stdout;
+    expect(mounts).toMatch(/^cambium \/ overlay /);
+    expect(mounts).not.toContain(place.dir);
+    cambiumOk(['volume', 'rm', 'shown'], at);
+  });
+
   test('no setting of the kernel and no switch of the machine is written', () => {
     const hostname = readFileSync('/proc/sys/kernel/hostname', 'utf8');
     const pattern = readFileSync('/proc/sys/kernel/core_pattern', 'utf8');

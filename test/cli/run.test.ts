@@ -182,6 +182,30 @@ describe('mounts', () => {
     expect(cambiumOk(['volume', 'ls', '-q'], at).stdout).toBe('bare\ndata\nempty\n');
   });
 
+  test('what it begins with comes whole or not at all, whoever dies meanwhile', async () => {
+    const many = 'mkdir /many; seq 3000 | (cd /many; xargs touch)';
+    cambiumOk(['run', '--commit', 'many', 'box', 'sh', '-c', many], at);
+    cambiumOk(['volume', 'create', 'filled'], at);
+    const data = join(at.store, 'volumes/filled/fs');
+    const { child, ended } = startCambium(['run', '-v', 'filled:/many', 'many', 'true'], at);
+    const halves = () =>
+      readdirSync(join(at.store, 'run'), { withFileTypes: true })
+        .filter((run) => run.isDirectory())
+        .flatMap((run) =>
+          readdirSync(join(run.parentPath, run.name)).map((name) =>
+            join(run.parentPath, run.name, name, 'fs'),
+          ),
+        )
+        .filter((folder) => existsSync(join(folder, '1')));
+    while (!existsSync(join(data, '1')) && halves().length === 0 && child.exitCode === null) await sleep(1);
+    child.kill('SIGKILL');
+    expect(await ended).toMatchObject({ code: null });
+    expect(readdirSync(data)).toEqual([]);
+    const counted = run('-v', 'filled:/many', 'many', 'sh', '-c', 'ls /many | wc -l');
+    expect(counted.stdout.trim()).toBe('3000');
+    cambiumOk(['volume', 'rm', 'filled'], at);
+  });
+
   test('one without a name goes with the run', () => {
     expect(sh('ls /srv; echo a > /srv/new', '-v', '/srv', '--read-only').stdout).toBe('folder\nold\n');
     expect(sh('ls /srv').stdout).toBe('folder\nold\n');

@@ -1,5 +1,5 @@
 /** What a command sees beside its image: folders of the host, volumes of the store, memory. */
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyMetadata } from '../../kit/copy-node.ts';
 import { copyTree } from '../../kit/copy-tree.ts';
@@ -8,7 +8,7 @@ import { findInRoot } from '../../kit/in-root.ts';
 import { lstatIfAny, readEntry } from '../../kit/walk.ts';
 import { newId, type Run } from '../../store/runs.ts';
 import type { Store } from '../../store/store.ts';
-import { ensureVolume, type UsedVolume, useVolume } from '../../volumes/index.ts';
+import { ensureVolume, fillIfEmpty, type UsedVolume, useVolume } from '../../volumes/index.ts';
 import type { RunMount } from './runtimes/index.ts';
 
 /** `target` is absolute, and resolved inside the image. */
@@ -86,9 +86,9 @@ export async function openCommandMounts(
     const mode = readonly ? 'read' : 'write';
     const onWait = (users: string) => wait.onWait(name, users);
     const isNew = await ensureVolume(store, run, { name }, fill);
+    if (content !== undefined && !isNew) await fillIfEmpty(store, run, name, fill);
     const volume = await useVolume(store, run, name, { mode, signal: wait.signal, onWait });
     used.push(volume);
-    if (copyUp && !isNew && readdirSync(volume.host).length === 0) await fill(volume.host);
     return inVolume(volume, path);
   }
 }
