@@ -99,7 +99,7 @@ export async function planReport(request: ProjectRequest): Promise<{ plan: Plan;
       signal: new AbortController().signal,
       onEvent: () => {},
     });
-    return { plan, rows: await reportPlan(request.store, worker, plan, request.path) };
+    return { plan, rows: await reportPlan(request.store, worker, plan, request.path, builderOf(request)) };
   } finally {
     worker.close();
   }

@@ -1,11 +1,10 @@
 /** Committed or absent: a build killed at any instant, several at once, and a disk that fills up. */
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openStore } from '../../src/store/store.ts';
 import { build, buildOk, cambiumOk, readBuild, startCambium } from '../support/cli.ts';
-import { leftovers } from '../support/leftovers.ts';
+import { inconsistencies, leftovers } from '../support/leftovers.ts';
 import { type Scratch, scratch, scratchOn } from '../support/scratch.ts';
 import { type SpecTree, specTree } from '../support/spec-tree.ts';
 import { listTree } from '../support/tree.ts';
@@ -32,21 +31,6 @@ function exported(image: string, at: { store: string }, scratchPlace: Scratch, t
   const list = listTree(dest, { times });
   rmSync(dest, { recursive: true });
   return list;
-}
-
-/** Folders below snapshots/ that no row names, and rows whose folders are gone. */
-function inconsistencies(store: string): string[] {
-  const opened = openStore(store);
-  const rows = opened.db.prepare('SELECT folders FROM snapshots').all() as { folders: string }[];
-  const leases = opened.db.prepare('SELECT count(*) AS count FROM leases').get() as { count: number };
-  opened.close();
-  const named = new Set(rows.flatMap((row) => JSON.parse(row.folders) as string[]));
-  const there = new Set(readdirSync(join(store, 'snapshots')));
-  return [
-    ...[...named].filter((name) => !there.has(name)).map((name) => `row without folder ${name}`),
-    ...[...there].filter((name) => !named.has(name)).map((name) => `folder without row ${name}`),
-    ...(leases.count > 0 ? [`${leases.count} leases`] : []),
-  ];
 }
 
 describe.each(['overlay', 'btrfs'] as const)('on %s', (driver) => {

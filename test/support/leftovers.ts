@@ -1,6 +1,7 @@
 /** Counts what a run may leave on the machine: mounts, cgroups, processes, network namespaces. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openStore } from '../../src/store/store.ts';
 
 export interface Leftovers {
   mounts: string[];
@@ -61,4 +62,19 @@ function commandOf(pid: string): string {
   } catch {
     return '';
   }
+}
+
+/** Folders below snapshots/ that no row names, and rows whose folders are gone. */
+export function inconsistencies(store: string): string[] {
+  const opened = openStore(store);
+  const rows = opened.db.prepare('SELECT folders FROM snapshots').all() as { folders: string }[];
+  const leases = opened.db.prepare('SELECT count(*) AS count FROM leases').get() as { count: number };
+  opened.close();
+  const named = new Set(rows.flatMap((row) => JSON.parse(row.folders) as string[]));
+  const there = new Set(readdirSync(join(store, 'snapshots')));
+  return [
+    ...[...named].filter((name) => !there.has(name)).map((name) => `row without folder ${name}`),
+    ...[...there].filter((name) => !named.has(name)).map((name) => `folder without row ${name}`),
+    ...(leases.count > 0 ? [`${leases.count} leases`] : []),
+  ];
 }

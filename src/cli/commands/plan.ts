@@ -41,13 +41,13 @@ async function showPlan(where: string | undefined, raw: RawFlags & { json: boole
     print(
       formatTable([
         ['STAGE', 'STEP', 'KEY', 'STATE', ...(hasNeeds ? ['NEEDS'] : []), 'WHY'],
-        ...shown.map(({ stage, title, key, state, reason, needs }) => [
+        ...shown.map(({ stage, title, key, state, reason, needs, cleanOnly }) => [
           stage,
           titleBeside(stage, title),
           key?.slice(0, 12) ?? '-',
           paint[state](state),
           ...(hasNeeds ? [needs === undefined ? '-' : formatCompute(needs)] : []),
-          reason,
+          cleanOnly === undefined ? reason : `${reason}; clean-only: ${cleanOnly}`,
         ]),
       ]),
     );

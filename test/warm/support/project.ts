@@ -1,6 +1,6 @@
 /** A project whose build goes by times, as make does, and is right or wrong for that: what warm rebuilds are tried on. */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { writeBusybox } from '../../support/busybox.ts';
 import { type BuildRun, type CliOptions, cambium, cambiumOk, readBuild } from '../../support/cli.ts';
@@ -85,17 +85,13 @@ export function filesOf({ at, place }: Project, image = 'app'): string[] {
   return listTree(out, { times: false });
 }
 
-/** All files of what a clean build gives, made in a store of its own. */
-export function cleanFiles(project: Project): string[] {
+/** All files of what a clean build gives, in a store where no warm one has been. */
+export function cleanFiles(project: Project, ...args: string[]): string[] {
   const { place, at } = project;
-  const store = place.path('clean');
-  rmSync(store, { recursive: true, force: true });
-  const clean = { ...at, store };
-  cambiumOk(['image', 'import', place.path('base'), 'base'], clean);
-  cambiumOk(['build', '-t', 'app', '.'], clean);
-  const files = filesOf({ ...project, at: clean });
-  rmSync(store, { recursive: true, force: true });
-  return files;
+  const clean = { ...at, store: place.path('clean') };
+  if (!existsSync(clean.store)) cambiumOk(['image', 'import', place.path('base'), 'base'], clean);
+  cambiumOk(['build', '--no-cache', '-t', 'app', ...args, '.'], clean);
+  return filesOf({ ...project, at: clean });
 }
 
 /** The text of one file of the image. */

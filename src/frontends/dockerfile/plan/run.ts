@@ -14,6 +14,7 @@ import { runLine } from './history.ts';
 import { emptyStep, type From, mainContext, type Planner, resolveFrom } from './planner.ts';
 import { addHistory, type StageState } from './state.ts';
 import { titleOf } from './step-list.ts';
+import { warmthOf } from './warmth.ts';
 
 /** Adds the step of an expanded RUN; `current` is the index of its stage. */
 export async function planRun(
@@ -56,10 +57,14 @@ export async function planRun(
   const title = titleOf(instruction.text);
   const script = scriptOf(instruction, argv);
   const { location } = instruction;
+  const warm = warmthOf(instruction.comments, (command) =>
+    commandOf(state, { argv: [command], shell: true }),
+  );
   state.top = list.add({
     ...{ stage: label, title, base: state.top, op, location },
     ...(script && { script }),
     ...computeField({ ...state.compute, ...computeOf(instruction) }),
+    ...(warm && { warm }),
   });
   const args = state.args.map(({ name, value }) => ({ name, value: state.env.get(name) ?? value ?? '' }));
   addHistory(state, runLine(argv, args), state.top);

@@ -1,6 +1,15 @@
 /** The steps of a plan in the making. */
 import { hideLogins } from '../../../kit/url-logins.ts';
-import type { Compute, Op, PlanLocation, PlanScript, Source, Step, StepId } from '../../../plan/index.ts';
+import type {
+  Compute,
+  Op,
+  PlanLocation,
+  PlanScript,
+  Source,
+  Step,
+  StepId,
+  StepWarmth,
+} from '../../../plan/index.ts';
 
 export interface NewStep {
   stage: string;
@@ -11,6 +20,7 @@ export interface NewStep {
   internal?: boolean;
   script?: PlanScript;
   compute?: Compute;
+  warm?: StepWarmth;
 }
 
 export interface StepList {

@@ -138,6 +138,7 @@ function neededSnapshots(
         `SELECT s.snapshot AS id FROM build_steps s JOIN builds b ON b.id = s.build
          WHERE b.started_ms = (SELECT max(started_ms) FROM builds WHERE build_file = b.build_file)`,
       ),
+      ...ids('SELECT base AS id FROM warm_steps UNION SELECT result FROM warm_steps'),
     );
   }
   return new Set(needed.filter((id) => id !== null));

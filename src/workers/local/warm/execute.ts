@@ -1,5 +1,5 @@
 /** Runs a step on its own last result, brought up to date by what changed in its base. */
-import type { Step, StepId } from '../../../plan/index.ts';
+import type { RunOp, Step, StepId } from '../../../plan/index.ts';
 import type { LastResult, WarmOutcome, WarmTask } from '../../warm.ts';
 import { openCaches } from '../caches.ts';
 import { describeFailure } from '../describe-failure.ts';
@@ -11,7 +11,8 @@ import { startTrace } from './trace.ts';
 
 export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutcome> {
   const { snapshots } = place;
-  const { op, stage, title } = task.step;
+  const { stage, title } = task.step;
+  const op = withForkedCaches(task);
   const startedMs = performance.now();
   const start = task.last ? task.last.result : task.base;
   // The programs before a runtime get ready while the workspace does.
@@ -87,6 +88,16 @@ function bringUp(
   if (last === undefined || last.changes.length === 0) return { ok: true, times: new Map() };
   const source = base === undefined ? '' : snapshots.mountView(base);
   return applyChanges(workspace.root, source, last.changes, last.seenNs);
+}
+
+/** What a run changes in caches counts only when it succeeds; of a probe, never. */
+function withForkedCaches({ step: { op }, isProbe }: WarmTask): RunOp {
+  const mounts = op.mounts.map((mount) =>
+    mount.type === 'cache' && (isProbe || mount.sharing === 'shared')
+      ? { ...mount, sharing: 'fork' as const }
+      : mount,
+  );
+  return { ...op, mounts };
 }
 
 /** Mounts of steps show the form that the warm lane gives them. */

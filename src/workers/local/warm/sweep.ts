@@ -1,4 +1,6 @@
 /** Removes what the warm lane made and nothing stands on any more: over many rebuilds, the store stays as big as it was. */
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { SnapshotId } from '../../../plan/index.ts';
 import { transaction } from '../../../store/database.ts';
 import { liveRuns } from '../../../store/runs.ts';
@@ -40,12 +42,17 @@ export function sweepWarm(place: RunPlace): void {
         folders: string;
         folded: string | null;
       }[];
+      const folders = found.flatMap((row) => [
+        ...(JSON.parse(row.folders) as string[]),
+        ...(row.folded === null ? [] : [row.folded]),
+      ]);
+      // If this process is killed before they are gone: a sweep of its run removes what these name and no row does.
+      for (const folder of folders) mkdirSync(join(place.runDir, folder), { recursive: true });
       for (const { id } of found) store.db.prepare('DELETE FROM snapshots WHERE id = ?').run(id);
+      removed.push(...folders);
       return found;
     });
     if (rows.length === 0) break;
-    for (const { folders, folded } of rows)
-      removed.push(...(JSON.parse(folders) as string[]), ...(folded === null ? [] : [folded]));
   }
   removeFolders(place, removed);
 }
@@ -53,12 +60,15 @@ export function sweepWarm(place: RunPlace): void {
 export function removeSnapshot(place: RunPlace, id: SnapshotId): void {
   const { db } = place.store;
   const row = db.prepare('SELECT folders FROM snapshots WHERE id = ?').get(id) as { folders: string };
+  const folders = JSON.parse(row.folders) as string[];
+  for (const folder of folders) mkdirSync(join(place.runDir, folder), { recursive: true });
   db.prepare('DELETE FROM snapshots WHERE id = ?').run(id);
-  removeFolders(place, JSON.parse(row.folders) as string[]);
+  removeFolders(place, folders);
 }
 
-function removeFolders({ store, snapshots }: RunPlace, folders: readonly string[]): void {
+function removeFolders({ store, snapshots, runDir }: RunPlace, folders: readonly string[]): void {
   if (folders.length === 0) return;
   const named = namedFolders(store);
   for (const folder of folders) if (!named.has(folder)) snapshots.driver.remove(folder);
+  for (const folder of folders) rmSync(join(runDir, folder), { recursive: true, force: true });
 }

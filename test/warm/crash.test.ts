@@ -1,0 +1,57 @@
+/** A rebuild killed at any instant: the last image stays, the next rebuild is right, and nothing is left behind. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startCambium } from '../support/cli.ts';
+import { inconsistencies, leftovers } from '../support/leftovers.ts';
+import { cleanFiles, filesOf, makefile, type Project, project, rebuildOk } from './support/project.ts';
+
+let own: Project;
+
+beforeAll(() => {
+  own = project();
+});
+
+afterAll(() => own[Symbol.dispose]());
+
+test('killed at 25 random instants', { timeout: 240_000 }, async () => {
+  own.write({
+    Makefile: makefile,
+    'src/main.c': 'main\n',
+    'src/other.c': 'other\n',
+    configure: 'echo CONFIGURE > config.status',
+    '.dockerignore': 'Dockerfile\n',
+    Dockerfile: 'FROM base\nWORKDIR /w\nCOPY . .\nRUN sh ./configure && make -s\nRUN cp out/app /app\n',
+  });
+  rebuildOk(own);
+  // How long a rebuild takes here and now: each that ends before its kill says so anew.
+  let wholeMs = 400;
+  let killed = 0;
+  for (let round = 1; killed < 25 && round < 200; round++) {
+    own.write({ 'src/main.c': `main ${round}\n` });
+    if (round % 5 === 0) own.write({ [`src/new${round}.c`]: 'new\n' });
+    const startMs = performance.now();
+    const { child, ended } = startCambium(['rebuild', '-t', 'app', '.'], own.at);
+    const wait = new AbortController();
+    await Promise.race([
+      ended,
+      sleep(Math.random() * wholeMs, undefined, { signal: wait.signal }).catch(() => {}),
+    ]);
+    wait.abort();
+    if (child.exitCode === null) {
+      child.kill('SIGKILL');
+      killed += 1;
+    } else wholeMs = performance.now() - startMs;
+    await ended;
+    if (killed % 5 !== 4 || child.exitCode !== null) continue;
+    rebuildOk(own);
+    expect(filesOf(own)).toEqual(cleanFiles(own));
+  }
+  expect(killed).toBe(25);
+  own.write({ 'src/main.c': 'last\n' });
+  rebuildOk(own);
+  const after = leftovers(own.at.store);
+  expect(after.runs).toEqual([]);
+  expect(after.processes).toEqual([]);
+  expect(after.mounts).toEqual([]);
+  expect(inconsistencies(own.at.store)).toEqual([]);
+});
