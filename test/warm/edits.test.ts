@@ -11,13 +11,18 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
+import { type Scratch, scratch, scratchOn } from '../support/scratch.ts';
 import { cleanFiles, filesOf, makefile, type Project, project, rebuildOk } from './support/project.ts';
 
+const places = {
+  overlay: { make: () => scratch(), edits: 50 },
+  btrfs: { make: () => scratchOn('btrfs', '1G'), edits: 20 },
+} as const;
 let own: Project;
 
-beforeAll(() => {
-  own = project();
+function begin(place: Scratch): void {
+  own = project(place);
   own.write({
     Makefile: makefile,
     configure: "#!/bin/sh\necho CONFIGURE && sed 's/^/# /' Makefile > config.status\n",
@@ -36,9 +41,9 @@ COPY --from=made /w/out /out
 RUN cat /out/app | wc -c > /size && { test -e /seen || date > /seen; rm /seen; }
 `,
   });
-});
+}
 
-afterAll(() => own[Symbol.dispose]());
+afterEach(() => own[Symbol.dispose]());
 
 /** A small generator of pseudo-random numbers: the same edits in each run (mulberry32). */
 function random(seed: number): (below: number) => number {
@@ -110,12 +115,17 @@ const edits: Record<string, Edit> = {
     ),
 };
 
-test('after every tenth of 50 random edits, the warm image is the clean one', () => {
+test.each([
+  'overlay',
+  'btrfs',
+] as const)('on %s, after every tenth random edit the warm image is the clean one', (driver) => {
+  const { make, edits: count } = places[driver];
+  begin(make());
   const pick = random(4);
   const names = Object.keys(edits);
   const done: string[] = [];
   rebuildOk(own);
-  for (let number = 1; number <= 50; number++) {
+  for (let number = 1; number <= count; number++) {
     const name = oneOf(names, pick) as string;
     edits[name]?.(pick, number);
     done.push(name);

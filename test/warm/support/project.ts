@@ -49,10 +49,11 @@ export function project(place: Scratch = scratch()): Project {
  */
 export const makefile = `
 SRC := $(sort $(shell find src -name '*.c' -type f))
+HEADERS := $(sort $(shell find src -maxdepth 1 -name '*.h' -type f))
 OBJ := $(SRC:%.c=out/%.o)
 out/app: $(OBJ)
 	cat $^ > $@ && echo LINK
-out/%.o: %.c $(wildcard src/*.h)
+out/%.o: %.c $(HEADERS)
 	mkdir -p $(@D) && cat $^ > $@ && echo CC $<
 `;
 
