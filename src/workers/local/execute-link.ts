@@ -22,7 +22,8 @@ export function executeLink(
 ): SnapshotId {
   const startedMs = performance.now();
   const files = task.snapshotOf(op.step);
-  const { key, base } = task;
+  const { base } = task;
+  const key = task.isUnfiled ? undefined : task.key;
   const { stage, title } = task.step;
   const commit = (workspace: Workspace, onResult?: SnapshotId) => {
     const durationMs = performance.now() - startedMs;

@@ -1,17 +1,17 @@
 /**
- * Comments that say something to Cambium alone about the instruction below them: `# cambium: memory=4g cpus=2`. Other
- * builders see comments.
+ * Comments that say something to Cambium alone about the instruction below them: `# cambium: memory=4g cpus=2`, or
+ * `# cambium: warm=make install`. Other builders see comments.
  */
 import { didYouMean } from '../../../kit/suggest.ts';
 import { blame } from './complain.ts';
 import type { InstructionBase } from './types.ts';
 
-const names = ['cpus', 'memory', 'pids'] as const;
+const names = ['cpus', 'memory', 'pids', 'warm'] as const;
 export type WishName = (typeof names)[number];
 
 const none: ReadonlyMap<WishName, string> = new Map();
-/** NAME=VALUE; a value with spaces stands in quotes. */
-const word = /([\w-]+)=("[^"]*"|'[^']*'|[^\s"']*)(?=\s|$)\s*/y;
+/** NAME=VALUE; a value with spaces stands in quotes, but for the command of `warm`, which is the rest of the line. */
+const word = /(warm)=(.*)$|([\w-]+)=("[^"]*"|'[^']*'|[^\s"']*)(?=\s|$)\s*/y;
 
 /** The words of the comments above an instruction; the last one of a name wins. Throws a UserError for others. */
 export function readWishes(at: InstructionBase): ReadonlyMap<WishName, string> {
@@ -30,7 +30,7 @@ export function readWishes(at: InstructionBase): ReadonlyMap<WishName, string> {
           hint: 'It takes words NAME=VALUE: # cambium: memory=4g cpus=2',
         });
       }
-      const [, name = '', value = ''] = match;
+      const [, rest, command = '', name = rest ?? '', value = command] = match;
       const known = names.find((one) => one === name);
       if (known === undefined) {
         throw blame(at, `The comment \`# ${line}\` has an unknown word: ${name}.`, {

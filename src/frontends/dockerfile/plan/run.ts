@@ -57,9 +57,7 @@ export async function planRun(
   const title = titleOf(instruction.text);
   const script = scriptOf(instruction, argv);
   const { location } = instruction;
-  const warm = warmthOf(instruction.comments, (command) =>
-    commandOf(state, { argv: [command], shell: true }),
-  );
+  const warm = warmthOf(instruction, (command) => commandOf(state, { argv: [command], shell: true }));
   state.top = list.add({
     ...{ stage: label, title, base: state.top, op, location },
     ...(script && { script }),

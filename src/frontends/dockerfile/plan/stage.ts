@@ -8,7 +8,7 @@ import { parseTrigger } from '../language/dockerfile.ts';
 import { expandInstruction, expandWord } from '../language/expand-instruction.ts';
 import { parsePlatform, samePlatform } from '../language/platform.ts';
 import type { Stage, StageInstruction, WorkdirInstruction } from '../language/types.ts';
-import { computeOf, refuseCompute } from './compute.ts';
+import { computeOf, refuseWishes } from './compute.ts';
 import { configure } from './configure.ts';
 import { planCopy } from './copy.ts';
 import { describeSource, forPlatform, imagePlace, type Place } from './places.ts';
@@ -16,11 +16,13 @@ import { contextOfStage, type Planner } from './planner.ts';
 import { planRun } from './run.ts';
 import { addHistory, emptyConfig, prepare, type StageState, startFrom } from './state.ts';
 import { titleOf } from './step-list.ts';
+import { refuseWarmth } from './warmth.ts';
 
 /** Plans a stage; the stages that it needs are planned before it. */
 export async function planStage(planner: Planner, stage: Stage): Promise<StageState> {
   const context = contextOfStage(planner, stage);
   const state = context ? await fromPlace(planner, stage, context) : await fromBase(planner, stage);
+  refuseWarmth(stage.from);
   state.compute = computeOf(stage.from);
   prepare(state);
   if (context) return state;
@@ -142,7 +144,7 @@ async function planInstruction(
   current: number,
 ): Promise<void> {
   const { checker, dockerfile, global, options } = planner;
-  if (written.type !== 'run') refuseCompute(written);
+  if (written.type !== 'run') refuseWishes(written);
   const onUnset = (instruction: StageInstruction, unset: ReadonlySet<string>) =>
     checkUndefined(checker, instruction, unset, {
       declared: new Set(state.args.map(({ name }) => name)),

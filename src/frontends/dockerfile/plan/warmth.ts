@@ -1,17 +1,29 @@
-/** What a comment above an instruction says of warm rebuilds: `# cambium: warm=off|on|safe|COMMAND`. Other builders skip it. */
+/** What a comment above a RUN says of warm rebuilds: `# cambium: warm=off|on|safe|COMMAND`. Other builders skip it. */
 import type { StepWarmth } from '../../../plan/index.ts';
-
-const directive = /^cambium:\s*warm=(?<value>.+)$/;
+import { blame } from '../language/complain.ts';
+import type { InstructionBase } from '../language/types.ts';
+import { readWishes } from '../language/wishes.ts';
 
 /** `argvOf` gives what runs a command of the shell form. Undefined where no comment says anything. */
 export function warmthOf(
-  comments: readonly string[],
+  instruction: InstructionBase,
   argvOf: (command: string) => readonly string[],
 ): StepWarmth | undefined {
-  const value = comments
-    .map((comment) => directive.exec(comment)?.groups?.['value']?.trim())
-    .findLast((text) => text !== undefined);
-  if (value === undefined) return undefined;
+  const value = readWishes(instruction).get('warm');
+  if (value === undefined || value === '') return undefined;
   if (value === 'off' || value === 'on' || value === 'safe') return { mode: value };
   return { argv: argvOf(value) };
+}
+
+/** A word on a whole stage would be lost. */
+export function refuseWarmth(instruction: InstructionBase): void {
+  if (!readWishes(instruction).has('warm')) return;
+  throw blame(
+    instruction,
+    `The comment above this ${instruction.keyword} speaks of a warm rebuild of one command.`,
+    {
+      code: 'bad-comment',
+      hint: 'Put it above a RUN.',
+    },
+  );
 }
