@@ -19,7 +19,7 @@ command -v flock >/dev/null && flock 9
 # program or file that shows it is there : Debian package
 program_needs='mmdebstrap:mmdebstrap btrfs:btrfs-progs slirp4netns:slirp4netns zstd:zstd xz:xz-utils ip:iproute2
   tini-static:tini mount:mount setpriv:util-linux'
-test_needs='crun:crun runc:runc mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs skopeo:skopeo umoci:umoci buildah:buildah podman:podman
+test_needs='make:make crun:crun runc:runc mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs skopeo:skopeo umoci:umoci buildah:buildah podman:podman
   dockerd:docker.io setfattr:attr setfacl:acl setcap:libcap2-bin pigz:pigz busybox:busybox-static rsync:rsync
   script:bsdutils tmux:tmux git:git curl:curl docker-registry:docker-registry openssl:openssl'
 

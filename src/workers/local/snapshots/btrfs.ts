@@ -58,7 +58,7 @@ export function btrfsDriver(snapshotsDir: string): SnapshotDriver {
       if (left === undefined || right === undefined) yield { path: '', whole: true };
       else
         for (const path of [...touchedPaths(sendStream(left, right)).keys()].sort(byFolder))
-          yield { path, whole: isOther(left, right, path) };
+          yield { path, whole: path !== '' && isOther(left, right, path) };
     },
     locate(stack, path) {
       const tree = treeOf(stack);
@@ -140,9 +140,13 @@ function* differences(parent: string, tree: string): Generator<Change> {
   }
 }
 
-/** Whether what is at a path now came there as a whole, so that nothing below it is told. */
+/**
+ * Whether what is at a path now came there as a whole, so that nothing below it is told. Two subvolumes give the same
+ * inode numbers to what they make: then the time of birth tells.
+ */
 function isOther(before: string, after: string, path: string): boolean {
-  return path !== '' && realEntry(before, path)?.ino !== realEntry(after, path)?.ino;
+  const [one, other] = [realEntry(before, path), realEntry(after, path)];
+  return one?.ino !== other?.ino || one?.birthtimeNs !== other?.birthtimeNs;
 }
 
 /** Order of a walk: a folder comes right before its content. */

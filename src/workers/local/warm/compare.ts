@@ -98,7 +98,8 @@ function sameContent(left: string, right: string, path: string, before: Entry, a
   const [a, b] = [join(left, path), join(right, path)];
   const [one, other] = [lstatIfAny(a), lstatIfAny(b)];
   // Both views show the same inode of one file system, written once.
-  if (one?.ino === other?.ino && one?.ctimeNs === other?.ctimeNs) return true;
+  const isOne = one?.ino === other?.ino && one?.birthtimeNs === other?.birthtimeNs;
+  if (isOne && one?.ctimeNs === other?.ctimeNs && one?.mtimeNs === other?.mtimeNs) return true;
   return sameBytes(a, b);
 }
 
