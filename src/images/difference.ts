@@ -1,6 +1,5 @@
 /** In which paths two images differ, and how. */
-import { closeSync, openSync, readSync } from 'node:fs';
-import { fsPath } from '../kit/names.ts';
+import { sameBytes } from '../kit/same-bytes.ts';
 import type { Entry } from '../kit/tree.ts';
 import { type Found, walkTree } from '../kit/walk-tree.ts';
 import type { SnapshotId } from '../plan/index.ts';
@@ -110,7 +109,7 @@ function aspectsOf(a: Found, b: Found, mayDiffer: (path: string) => boolean): As
   );
   note('xattrs', xattrText(a.entry) !== xattrText(b.entry));
   if (a.entry.type === 'file' && a.entry.size === b.entry.size && mayDiffer(a.entry.path))
-    note('content', !sameContent(a.host, b.host));
+    note('content', !sameBytes(a.host, b.host));
   return aspects;
 }
 
@@ -119,19 +118,4 @@ function xattrText({ xattrs }: Entry): string {
     .map(([name, value]) => `${name}=${value.toString('hex')}`)
     .sort()
     .join('\n');
-}
-
-function sameContent(a: string, b: string): boolean {
-  const [left, right] = [openSync(fsPath(a), 'r'), openSync(fsPath(b), 'r')];
-  try {
-    const [x, y] = [Buffer.allocUnsafe(256 * 1024), Buffer.allocUnsafe(256 * 1024)];
-    for (;;) {
-      const [n, m] = [readSync(left, x), readSync(right, y)];
-      if (n !== m || x.compare(y, 0, m, 0, n) !== 0) return false;
-      if (n === 0) return true;
-    }
-  } finally {
-    closeSync(left);
-    closeSync(right);
-  }
 }

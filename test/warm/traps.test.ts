@@ -378,6 +378,8 @@ test('image ls and inspect say warm or verified', () => {
   own.write({ 'src/main.c': 'two\n' });
   warm();
   expect(cambiumOk(['image', 'ls'], own.at).stdout).toMatch(/^app:latest .* warm$/m);
+  const push = cambium(['image', 'push', 'app', 'localhost:1/app:1'], own.at);
+  expect([push.code, push.stderr]).toEqual([2, expect.stringContaining('--allow-warm')]);
   cambiumOk(['build', '-t', 'app', '-f', own.path(file), '.'], own.at);
   expect(cambiumOk(['image', 'ls'], own.at).stdout).toMatch(/^app:latest .* verified$/m);
 });

@@ -1,6 +1,6 @@
 /** The `cambium image` commands that talk to registries: pull and push. */
 import { Command } from 'commander';
-import { parseReference, requireImage, shortName, tagsOf } from '../../images/index.ts';
+import { isVerified, parseReference, requireImage, shortName, tagsOf } from '../../images/index.ts';
 import { compressions } from '../../images/registry/compressions.ts';
 import { hostPlatform } from '../../images/sources/platform.ts';
 import { wrongUse } from '../../kit/errors.ts';
@@ -14,6 +14,7 @@ interface PushFlags {
   store?: string;
   compression?: string;
   forceCompression: boolean;
+  allowWarm: boolean;
   quiet: boolean;
   tlsVerify: string;
 }
@@ -47,6 +48,7 @@ export function definitions(inStore: InStore): Definition[] {
           `of layers that have to be packed: ${compressions.join(', ')}; default gzip`,
         )
         .option('--force-compression', 'pack all layers so, those that came packed otherwise too', false)
+        .option('--allow-warm', 'an image of a warm rebuild too, which no clean build has confirmed', false)
         .option('-q, --quiet', 'only the digest', false)
         .action((name: string, names: string[], flags: PushFlags) =>
           inStore(flags, (store) => push(store, name, names, flags)),
@@ -103,6 +105,15 @@ async function pull(store: Store, names: readonly string[], flags: PullFlags): P
 
 async function push(store: Store, name: string, names: readonly string[], flags: PushFlags): Promise<void> {
   const image = requireImage(store.db, name);
+  if (!isVerified(image) && !flags.allowWarm) {
+    throw wrongUse(
+      'warm-image',
+      `The image ${name} comes from a warm rebuild: no clean build has confirmed it.`,
+      {
+        hint: `Confirm it with \`cambium verify -t ${name}\`, or push it as it is with --allow-warm.`,
+      },
+    );
+  }
   const targets = names.length > 0 ? names : [name];
   for (const target of targets) parseReference(target);
   const { compression } = flags;

@@ -1,7 +1,6 @@
 /** How two snapshots differ, path by path, looking only where they may. Times alone are no difference. */
-import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { fsPath } from '../../../kit/names.ts';
+import { sameBytes } from '../../../kit/same-bytes.ts';
 import type { Entry } from '../../../kit/tree.ts';
 import { joinPath, listFolder, lstatIfAny, readEntry, sameMetadata, typeOf } from '../../../kit/walk.ts';
 import type { SnapshotId } from '../../../plan/index.ts';
@@ -101,21 +100,4 @@ function sameContent(left: string, right: string, path: string, before: Entry, a
   const isOne = one?.ino === other?.ino && one?.birthtimeNs === other?.birthtimeNs;
   if (isOne && one?.ctimeNs === other?.ctimeNs && one?.mtimeNs === other?.mtimeNs) return true;
   return sameBytes(a, b);
-}
-
-const chunkBytes = 256 * 1024;
-
-export function sameBytes(a: string, b: string): boolean {
-  const [left, right] = [openSync(fsPath(a), 'r'), openSync(fsPath(b), 'r')];
-  try {
-    const [x, y] = [Buffer.allocUnsafe(chunkBytes), Buffer.allocUnsafe(chunkBytes)];
-    for (;;) {
-      const [n, m] = [readSync(left, x), readSync(right, y)];
-      if (n !== m || x.compare(y, 0, m, 0, n) !== 0) return false;
-      if (n === 0) return true;
-    }
-  } finally {
-    closeSync(left);
-    closeSync(right);
-  }
 }
