@@ -1,5 +1,5 @@
 /**
- * Content by digest in the store: layers, not compressed. A blob is written in the run's own folder, renamed to its
+ * Content by digest in the store: layers, plain or in the forms that registries have. A blob is written in the run's own folder, renamed to its
  * digest, and then gets its row; a file without a row is rubbish.
  */
 import { closeSync, openSync, renameSync, rmSync, statSync } from 'node:fs';

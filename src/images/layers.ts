@@ -8,6 +8,7 @@ import type { Store } from '../store/store.ts';
 import { fileBlob, hasBlob, touchBlob } from './blobs.ts';
 import { abortOf, type ImageContext } from './context.ts';
 import { type LayerOptions, layerMembers } from './layer-members.ts';
+import { storedForm, storePlain } from './packed-layers.ts';
 
 export interface Layer {
   /** SHA-256 of the uncompressed archive. */
@@ -77,7 +78,7 @@ function knownLayer(store: Store, snapshot: SnapshotId, request: LayersRequest):
     touchBlob(store, layer.diffId);
     return layer;
   }
-  if (imported === undefined) return undefined;
+  if (imported === undefined || storedForm(store, layer.diffId) !== undefined) return undefined;
   throw outside('missing-blob', `The imported layer ${layer.diffId} is no longer in the store.`, {
     hint: 'Import its image again.',
   });
@@ -102,6 +103,12 @@ export function rememberLayer(store: Store, snapshot: SnapshotId, variant: strin
 
 async function newLayer(context: ImageContext, snapshot: SnapshotId, request: LayersRequest): Promise<Layer> {
   const { store, snapshots } = context;
+  const imported = request.root === '/' ? findLayer(store, snapshot, importedVariant) : undefined;
+  const kept = imported && storedForm(store, imported.diffId);
+  if (imported && kept) {
+    await storePlain(context, kept, 'the store');
+    return imported;
+  }
   const make = (output?: number) =>
     makeLayer(snapshots.changes(snapshot), request, {
       ...(output === undefined ? {} : { output }),

@@ -43,6 +43,7 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const RENAME_EXCHANGE = 2;
 const SYS_openat2 = 437;
 const RESOLVE_NO_MAGICLINKS = 2;
+const RESOLVE_NO_SYMLINKS = 4;
 const RESOLVE_IN_ROOT = 16;
 const FICLONE = 0x40049409;
 const FICLONERANGE = 0x4020940d;
@@ -158,18 +159,20 @@ export function getXattr(path: string, name: string): Buffer | undefined {
 
 /**
  * Opens `path` below the folder `rootFd`, as if that were `/`: neither `..` nor any symlink leads out of it
- * (openat2(2) with RESOLVE_IN_ROOT). Returns a file descriptor; close it.
+ * (openat2(2) with RESOLVE_IN_ROOT). Returns a file descriptor; close it. With `links`
+ * 'refuse', one on the way is an error (`ELOOP`).
  */
 export function openInRoot(
   rootFd: number,
   path: string,
   flags: number = constants.O_RDONLY,
-  mode = 0,
+  { mode = 0, links = 'follow' }: { mode?: number; links?: 'follow' | 'refuse' } = {},
 ): number {
   const how = Buffer.alloc(24);
+  const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (links === 'refuse' ? RESOLVE_NO_SYMLINKS : 0);
   how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
   how.writeBigUInt64LE(BigInt(mode), 8);
-  how.writeBigUInt64LE(BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), 16);
+  how.writeBigUInt64LE(BigInt(resolve), 16);
   const name = cPath(fsPath(path));
   return checked(
     Number(syscall(SYS_openat2, 'int', rootFd, 'const char *', name, 'void *', how, 'size_t', how.length)),

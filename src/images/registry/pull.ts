@@ -11,7 +11,7 @@ import { openConnector } from './connect.ts';
 import { blobStream } from './download.ts';
 import type { Reach } from './endpoint.ts';
 import { type Manifest, readManifest, wrongPlatform } from './manifests.ts';
-import { type KnownManifest, rememberBlobs, rememberForm } from './records.ts';
+import { type KnownManifest, rememberBlobs } from './records.ts';
 import { firstThatAnswers, resolveManifest } from './resolve.ts';
 
 /** The image of a manifest; fetches only layers that the store lacks. */
@@ -28,7 +28,7 @@ export async function importManifest(
   using connector = openConnector();
   const options = { connector, signal: context.signal };
   const image = await firstThatAnswers({ reference, ...reach }, options, async (registry) => {
-    const described = describe(known, manifest, registry, importing);
+    const described = describe(known, manifest, registry);
     const tree = await importLayers(importing, described, place);
     const { config, platform, createdMs, author } = described;
     return saveImage(db, {
@@ -49,12 +49,7 @@ export async function importManifest(
   return imageByOrigin(db, known.digest) as Image;
 }
 
-function describe(
-  known: KnownManifest,
-  manifest: Manifest,
-  registry: Registry,
-  importing: Importing,
-): DescribedImage {
+function describe(known: KnownManifest, manifest: Manifest, registry: Registry): DescribedImage {
   const place = formatReference(parseReference(`${known.repository}@${known.digest}`));
   const { diffIds, ...facts } = describeConfig(known.config, place);
   if (diffIds.length !== manifest.layers.length)
@@ -62,13 +57,12 @@ function describe(
       'broken-image',
       `The image ${place} is broken: its configuration and its manifest tell of different layers.`,
     );
-  const { db } = importing.context.store;
   const layers = manifest.layers.map(({ digest, size, mediaType }, at): LayerBlob => {
     const diffId = digestOf(diffIds[at] as string, place);
-    rememberForm(db, diffId, { digest, size, mediaType });
     return {
       diffId,
       digest,
+      ...(digest !== diffId && { form: { digest, size, mediaType } }),
       file: { size, stream: (signal) => blobStream(registry, { digest, size }, signal) },
     };
   });

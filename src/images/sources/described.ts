@@ -5,8 +5,10 @@
 import { type Digest, parseDigest, sha256 } from '../../kit/digest.ts';
 import { outside, type UserError, wrongUse } from '../../kit/errors.ts';
 import type { ImageConfig, Platform } from '../../plan/index.ts';
+import { wrongDigest } from '../incoming.ts';
 import { mediaTypes } from '../manifest.ts';
 import { normaliseTag, shortName } from '../references.ts';
+import type { PackedLayer } from '../registry/records.ts';
 import type { ImageFile, ImageFiles, StreamedFile } from './image-files.ts';
 import { archOfHost, hostPlatform, isPlatform, platformText } from './platform.ts';
 
@@ -17,6 +19,8 @@ export interface LayerBlob {
   digest?: Digest;
   /** Of the uncompressed tar. */
   diffId: Digest;
+  /** Set where the bytes are kept as they lie there: what a registry has, a push sends again. */
+  form?: PackedLayer;
 }
 
 export interface OciHistory {
@@ -256,11 +260,5 @@ function json<T>(bytes: Buffer, place: string): T {
 export function broken(place: string, why: string): UserError {
   return outside('broken-image', `The image in ${place} is broken: ${why}.`, {
     hint: 'Fetch or make it again.',
-  });
-}
-
-export function wrongDigest(what: string, place: string, why = 'its content has another digest'): UserError {
-  return outside('wrong-digest', `${what} in ${place} is not what its digest says: ${why}.`, {
-    hint: 'It is damaged or was changed; fetch or make it again.',
   });
 }

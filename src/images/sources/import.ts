@@ -4,24 +4,29 @@
  */
 import { chmodSync, createReadStream, lchownSync, linkSync } from 'node:fs';
 import { canonicalJson, type Digest, hexOf, sha256 } from '../../kit/digest.ts';
-import { explainSystemError } from '../../kit/errors.ts';
+import { explainSystemError, UserError } from '../../kit/errors.ts';
 import { fsPath } from '../../kit/names.ts';
 import { setTimes, setXattr } from '../../kit/system.ts';
 import { copyEntry } from '../../kit/tar/copy-entry.ts';
 import { decompress } from '../../kit/tar/decompress.ts';
 import { brokenIn } from '../../kit/tar/format.ts';
 import { streamInput } from '../../kit/tar/input.ts';
+import { unpackLayerStream } from '../../kit/tar/layer-stream.ts';
 import { unpackLayer, unpackTar } from '../../kit/tar/unpack.ts';
 import type { Entry } from '../../kit/tree.ts';
 import { walkTree } from '../../kit/walk-tree.ts';
 import type { SnapshotId, StepKey } from '../../plan/index.ts';
+import { blobPath } from '../blobs.ts';
 import { abortOf, type ImageContext } from '../context.ts';
-import { importedVariant, rememberLayer } from '../layers.ts';
+import { freeBytes } from '../incoming.ts';
+import { findLayer, importedVariant, rememberLayer } from '../layers.ts';
+import { type PackedFile, plainStream, storePlain } from '../packed-layers.ts';
 import type { SnapshotWriter } from '../ports.ts';
 import type { HistoryItem } from '../records.ts';
+import { rememberForm } from '../registry/records.ts';
 import type { DescribedImage, OciHistory } from './described.ts';
 import { fetchAhead } from './fetch-ahead.ts';
-import { freeBytes, type StoredLayer } from './layer-blobs.ts';
+import type { PlainFile, StoredLayer } from './layer-blobs.ts';
 
 /** What an import is made with. */
 export interface Importing {
@@ -41,7 +46,7 @@ function keyOf(facts: Record<string, string | null>): StepKey {
   return hexOf(sha256(canonicalJson({ import: 1, ...facts }))) as StepKey;
 }
 
-/** Imports the layers of an image, each while the next are fetched. Nothing is unpacked of a layer before all of it was checked. */
+/** Imports the layers of an image, each while the next are fetched. Nothing of a layer becomes a snapshot before all of it was checked. */
 export async function importLayers(
   importing: Importing,
   image: DescribedImage,
@@ -66,14 +71,79 @@ export async function importLayers(
   return { snapshot, history: history.map(({ layer: _, ...item }) => item) };
 }
 
+interface LayerStep {
+  key: StepKey;
+  parent: SnapshotId | undefined;
+  title: string;
+}
+
 async function importLayer(
-  { context, writer, stage }: Importing,
-  { path, size, diffId }: StoredLayer,
+  importing: Importing,
+  layer: StoredLayer,
   place: string,
-  { key, parent, title }: { key: StepKey; parent: SnapshotId | undefined; title: string },
+  step: LayerStep,
 ): Promise<SnapshotId> {
-  const snapshot = await writer.make({ key, parent, stage, title }, async (root) => {
-    if (parent === undefined) plainRoot(root);
+  if (!('packedBytes' in layer)) return importPlain(importing, layer, place, step);
+  const { context, writer, stage } = importing;
+  const { store } = context;
+  const { diffId, unproven } = layer;
+  let size: number | undefined;
+  let isMixed = false;
+  const unpacking = writer.make({ ...step, stage }, async (root) => {
+    if (step.parent === undefined) plainRoot(root);
+    await unpack(async () => {
+      size = await unpackPacked(context, layer, root, place);
+    }, place);
+    isMixed = size === undefined;
+    if (isMixed) throw new Error('the workspace is thrown away');
+  });
+  const snapshot = await unpacking.catch((error) => {
+    if (!isMixed) throw error;
+    return undefined;
+  });
+  if (snapshot === undefined) {
+    const path = blobPath(store, diffId);
+    const plain = { diffId, path, size: await storePlain(context, layer, place) };
+    if (unproven !== undefined) rememberForm(store.db, diffId, unproven);
+    return importPlain(importing, plain, place, step);
+  }
+  // The snapshot was there: that the form unpacks to the same hasn't shown yet.
+  if (size === undefined && (unproven !== undefined || !findLayer(store, snapshot, importedVariant))) {
+    await using plain = plainStream(context, layer);
+    size = await plain.finish(place);
+  }
+  if (unproven !== undefined) rememberForm(store.db, diffId, unproven);
+  if (size !== undefined) rememberLayer(store, snapshot, importedVariant, { diffId, size, empty: false });
+  return snapshot;
+}
+
+/** Unpacks while it is inflated and hashed; returns the tar's bytes, or undefined when only two passes do it right. */
+async function unpackPacked(
+  context: ImageContext,
+  layer: PackedFile,
+  root: string,
+  place: string,
+): Promise<number | undefined> {
+  await using plain = plainStream(context, layer);
+  try {
+    const options = { allowMissingEnd: true, ...abortOf(context) };
+    if (!(await unpackLayerStream(streamInput(plain.chunks), root, options))) return undefined;
+  } catch (error) {
+    // What is no tar may be no layer of this digest either, which says more.
+    if (error instanceof UserError && error.code === 'broken-tar') await plain.finish(place);
+    throw error;
+  }
+  return await plain.finish(place);
+}
+
+async function importPlain(
+  { context, writer, stage }: Importing,
+  { path, size, diffId }: PlainFile,
+  place: string,
+  step: LayerStep,
+): Promise<SnapshotId> {
+  const snapshot = await writer.make({ ...step, stage }, async (root) => {
+    if (step.parent === undefined) plainRoot(root);
     // The digest vouches for the end of the archive.
     await unpack(() => unpackLayer(path, root, { allowMissingEnd: true, ...abortOf(context) }), place);
   });

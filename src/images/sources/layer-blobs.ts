@@ -1,31 +1,35 @@
-/** Brings a foreign layer into the store's blobs, uncompressed, checked against both of its digests on the way. */
+/**
+ * Brings a foreign layer into the store's blobs: as it came where that is a form to keep, checked against its digest; or
+ * else uncompressed, checked against both of its digests on the way.
+ */
 import { createHash } from 'node:crypto';
-import { statfsSync, write } from 'node:fs';
+import { write } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Digest } from '../../kit/digest.ts';
 import { explainSystemError, UserError } from '../../kit/errors.ts';
 import { decompress } from '../../kit/tar/decompress.ts';
-import type { Store } from '../../store/store.ts';
 import { blobPath, fileBlob, hasBlob, touchBlob } from '../blobs.ts';
 import type { ImageContext } from '../context.ts';
-import { type LayerBlob, wrongDigest } from './described.ts';
+import { freeBytes, inflateLimit, wrongDigest } from '../incoming.ts';
+import { type PackedFile, storedForm } from '../packed-layers.ts';
+import { saveChecked } from '../registry/download.ts';
+import type { PackedLayer } from '../registry/records.ts';
+import type { LayerBlob } from './described.ts';
 
 const writeAt = promisify(write);
 
-/** What a user may still write to the store's disk: no archive is let to unpack to more. */
-export function freeBytes(store: Store): number {
-  const { bavail, bsize } = statfsSync(store.dir);
-  return bavail * bsize;
-}
-
-export interface StoredLayer {
+/** The uncompressed tar, checked. */
+export interface PlainFile {
   diffId: Digest;
-  /** Host path of the uncompressed tar. */
+  /** Host path. */
   path: string;
   size: number;
 }
 
-/** Makes sure that the layer lies in the store, whole and checked. */
+/** `unproven`: a form of which nobody has seen yet that it unpacks to what it should. */
+export type StoredLayer = PlainFile | (PackedFile & { unproven?: PackedLayer });
+
+/** Makes sure that the layer lies in the store, whole. */
 export async function ensureLayerBlob(
   context: ImageContext,
   layer: LayerBlob,
@@ -39,12 +43,30 @@ export async function ensureLayerBlob(
     const row = store.db.prepare('SELECT size FROM blobs WHERE digest = ?').get(diffId) as { size: number };
     return { diffId, path, size: row.size };
   }
+  const kept = storedForm(store, diffId);
+  if (kept !== undefined) {
+    touchBlob(store, kept.digest);
+    return kept;
+  }
   try {
+    if (layer.form !== undefined) return await keepForm(context, layer, layer.form);
     const { size } = await fileBlob(context, (fd) => copyChecked(context, layer, place, fd));
     return { diffId, path, size };
   } catch (error) {
     throw explainSystemError(error, `importing ${place}`);
   }
+}
+
+async function keepForm(
+  context: ImageContext,
+  { diffId, file }: LayerBlob,
+  form: PackedLayer,
+): Promise<StoredLayer> {
+  const { store, signal } = context;
+  const { digest, size } = form;
+  if (hasBlob(store, digest)) touchBlob(store, digest);
+  else await fileBlob(context, (fd) => saveChecked(file.stream(signal), fd, { digest }));
+  return { diffId, path: blobPath(store, digest), packedBytes: size, unproven: form };
 }
 
 /** Streams the layer into the file, hashing it packed and plain on the way. */
@@ -98,15 +120,4 @@ function hashedSource(layer: LayerBlob, signal: AbortSignal | undefined) {
       return `sha256:${hash.digest('hex')}` !== layer.digest;
     },
   };
-}
-
-/** A layer of less than this may unfold as it likes. */
-const harmlessBytes = 1024 * 1024 * 1024;
-/** Files of programs shrink to a fifth, texts to a twentieth; more than this is made to fill disks. */
-const highestRatio = 200;
-
-/** How many bytes a layer of that size, as it lies there, may unfold to: CAMBIUM_MAX_LAYER_BYTES, where it is set. */
-function inflateLimit(packedBytes: number): number {
-  const told = Number(process.env['CAMBIUM_MAX_LAYER_BYTES']);
-  return told > 0 ? told : Math.max(harmlessBytes, packedBytes * highestRatio);
 }

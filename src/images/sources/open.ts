@@ -17,9 +17,9 @@ import { brokenIn } from '../../kit/tar/format.ts';
 import type { Platform } from '../../plan/index.ts';
 import { newId } from '../../store/runs.ts';
 import { type ImageContext, withRunFolder } from '../context.ts';
+import { freeBytes } from '../incoming.ts';
 import { type DescribedImage, describeDockerArchive, describeLayout } from './described.ts';
 import { archiveFiles, folderFiles, type ImageFiles } from './image-files.ts';
-import { freeBytes } from './layer-blobs.ts';
 import type { ArchiveForm } from './transports.ts';
 
 export type Opened =

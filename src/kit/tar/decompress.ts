@@ -13,6 +13,9 @@ export interface DecompressOptions {
   limitBytes?: number;
 }
 
+/** Inflating goes on in its thread while the last chunks are written: as much is held ready. */
+const ahead = { chunkSize: 512 * 1024, readableHighWaterMark: 2 * 1024 * 1024 };
+
 /** How data with this beginning (at least four bytes) is compressed. */
 export function compressionOf(head: Uint8Array): Compression {
   if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
@@ -59,7 +62,7 @@ async function* plainChunks(source: AsyncIterable<Uint8Array>): AsyncIterable<Ui
   })();
   const compression = compressionOf(Buffer.concat(head));
   if (compression === 'none') yield* whole;
-  else if (compression === 'gzip') yield* through(whole, zlib.createGunzip({ chunkSize: 512 * 1024 }));
+  else if (compression === 'gzip') yield* through(whole, zlib.createGunzip(ahead));
   else yield* unzstd(whole);
 }
 

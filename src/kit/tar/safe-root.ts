@@ -18,6 +18,8 @@ export interface SafeRoot extends Disposable {
   remove(path: string): void;
   /** Sets a folder's time when all is done: changes below it would move it. */
   setFolderTime(path: string, mtimeNs: bigint): void;
+  /** Whether a link led to a folder: entries then lie elsewhere than their paths say. */
+  hasFollowedLinks(): boolean;
   /** Gives every folder that was touched its time back, or the one it was to have. */
   restoreTimes(): void;
 }
@@ -36,11 +38,23 @@ export function openSafeRoot(root: string): SafeRoot {
   };
   const inside = (fd: number, name: string) => `${descriptorPath(fd)}/${name}`;
 
+  let followed = false;
+
+  const openWithin = (folder: string): number => {
+    try {
+      return openInRoot(rootFd, folder, pathOnly, { links: 'refuse' });
+    } catch (error) {
+      if (errnoOf(error) !== 'ELOOP') throw error;
+    }
+    const fd = openInRoot(rootFd, folder, pathOnly);
+    followed = true;
+    return fd;
+  };
   const open = (folder: string): number => {
     if (folder === '') return rootFd;
     if (cached?.path === folder) return cached.fd;
     forget();
-    const fd = openInRoot(rootFd, folder, pathOnly);
+    const fd = openWithin(folder);
     cached = { path: folder, fd };
     return fd;
   };
@@ -100,6 +114,7 @@ export function openSafeRoot(root: string): SafeRoot {
     setFolderTime(path, mtimeNs) {
       times.set(path, mtimeNs);
     },
+    hasFollowedLinks: () => followed,
     restoreTimes() {
       for (const [path, mtimeNs] of [...times].sort(([a], [b]) => b.length - a.length)) {
         try {

@@ -67,7 +67,7 @@ export async function unpackLayer(path: string, root: string, options: UnpackOpt
   }
 }
 
-function hide(safe: SafeRoot, path: string): void {
+export function hide(safe: SafeRoot, path: string): void {
   const { folder, name } = splitPath(path);
   if (!name.startsWith(whiteoutPrefix)) return;
   const within = (child: string) => (folder === '' ? child : `${folder}/${child}`);
@@ -82,7 +82,7 @@ function hide(safe: SafeRoot, path: string): void {
   }
 }
 
-async function place(safe: SafeRoot, path: string, member: TarMember): Promise<void> {
+export async function place(safe: SafeRoot, path: string, member: TarMember): Promise<void> {
   if (member.type === 'hardlink') return placeLink(safe, path, member);
   if (member.type === 'directory') return placeFolder(safe, path, member);
   if (path === '') throw brokenTar('it would replace the root folder');

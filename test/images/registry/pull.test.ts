@@ -55,6 +55,10 @@ describe('image pull', () => {
     const [facts] = JSON.parse(cambiumOk(['image', 'inspect', at(`app:${form}`)], store).stdout);
     expect(facts.config).toMatchObject({ Env: expect.arrayContaining(['WHO=registry']), Cmd: ['/one'] });
     expect(contentOf(at(`app:${form}`), store)).toBe('first');
+    // Kept as it came, and unpacked where that is asked for.
+    const oci = place.path(`oci-${nextName()}`);
+    cambiumOk(['image', 'export', at(`app:${form}`), '-o', `type=oci,dest=${oci},tar=false`], store);
+    skopeo(`oci:${oci}`, `dir:${oci}-checked`);
     // By the registry's digest too.
     cambiumOk(['image', 'inspect', digest.trim()], store);
   });

@@ -176,13 +176,14 @@ describe('a build with -o type=registry', () => {
 });
 
 describe('an image that was pulled', () => {
-  test('keeps its digest: mounted within a registry, fetched again for another one', () => {
+  test('keeps its digest: mounted within a registry, sent as it came to another one', () => {
     skopeo(`oci:${makeLayout(place, 'kept')}:latest`, `docker://${at('kept:1')}`);
     const own = { store: place.path('kept-store') };
     cambiumOk(['image', 'pull', '-q', at('kept:1')], own);
     const lines = sent(() => cambiumOk(['image', 'push', '-q', at('kept:1'), at('copy/of:1')], own));
     expect(lines.filter((line) => line.startsWith('PUT') && line.includes('/blobs/'))).toEqual([]);
-    cambiumOk(['image', 'push', '-q', at('kept:1'), `${other.host}/kept:1`], own);
+    const again = sent(() => cambiumOk(['image', 'push', '-q', at('kept:1'), `${other.host}/kept:1`], own));
+    expect(again).toEqual([]);
     for (const copy of [at('copy/of:1'), `${other.host}/kept:1`])
       expect(digestOf(copy)).toBe(digestOf(at('kept:1')));
     skopeo(`docker://${other.host}/kept:1`, `dir:${place.path('kept-dir')}`);
