@@ -103,6 +103,8 @@ function quieten(command: Command): void {
   command.helpOption(isTaken ? '--help' : '-h, --help', 'show this');
   // That a list is empty and a switch off goes without saying.
   command.configureHelp({
+    // A narrow column is better than lines that a terminal of 80 columns breaks anywhere.
+    minWidthToWrap: 20,
     optionDescription: ({ description, defaultValue }) =>
       typeof defaultValue === 'string' ? `${description} (default: ${defaultValue})` : description,
   });

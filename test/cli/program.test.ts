@@ -42,7 +42,19 @@ test('the version is that of the package', () => {
 });
 
 describe('help', () => {
-  const commands = ['build', 'plan', 'explain', 'run', 'shell', 'image', 'cache', 'store', 'doctor', 'init'];
+  const commands = [
+    'build',
+    'plan',
+    'explain',
+    'run',
+    'shell',
+    'image',
+    'volume',
+    'cache',
+    'store',
+    'doctor',
+    'init',
+  ];
 
   test.each([[], ['--help'], ['help']])('cambium %s names every command', (...args: string[]) => {
     const { stdout, status } = cambium(args);
@@ -56,6 +68,7 @@ describe('help', () => {
     expect(stdout).toContain(`Usage: cambium ${command}`);
     expect(stdout).toMatch(/Examples:\n {2}cambium /);
     expect(cambium(['help', command]).stdout).toBe(stdout);
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
   });
 });
 

@@ -189,7 +189,7 @@ async function importInto(
   const { normaliseTag } = await import('../../images/index.ts');
   const { importFrom, parseImportSource } = await import('../../images/sources/transports.ts');
   // A bad name is told before anything is read.
-  for (const name of names) normaliseTag(name);
+  const given = names.map(normaliseTag);
   const source = parseImportSource(text, process.cwd());
   const { snapshotWriter } = await import('../../workers/local/execute-source.ts');
   await withSnapshots(store, async (context, worker, signal) => {
@@ -201,7 +201,8 @@ async function importInto(
       tags: names,
       ...(reference === undefined ? {} : { reference }),
     });
-    const tags = tagsOf(store.db, image.id).map(shortName);
+    // Other names of the same image were no part of this.
+    const tags = (given.length > 0 ? given : tagsOf(store.db, image.id)).map(shortName);
     print(`${tags.length > 0 ? tags.join(' ') : image.id}\n`);
   });
 }
