@@ -360,7 +360,7 @@ test.each([
   [['-e', '=x', 'box', 'true'], 2, 'NAME=VALUE'],
   [['--env-file', 'nosuch', 'box', 'true'], 2, "can't be read"],
   [['--timeout', 'soon', 'box', 'true'], 2, 'a duration'],
-  [['--cpus', '0', 'box', 'true'], 2, 'number of cores'],
+  [['--cpus', '-1', 'box', 'true'], 2, 'number of cores'],
   [['--memory', 'much', 'box', 'true'], 2, 'a size'],
   [['--pids', '-3', 'box', 'true'], 2, 'whole number'],
   [['--hostname', 'a b', 'box', 'true'], 2, 'letters, digits'],
@@ -375,7 +375,9 @@ test.each([
 });
 
 test('flags of docker run: those that go without saying, and those that are refused with what to do instead', () => {
-  expect(run('--init', '--rm', '--net', 'none', '-h', 'there', 'box', 'hostname')).toMatchObject({
+  expect(
+    run('--cpus', '0', '-m', '0', '--init', '--rm', '--net', 'none', '-h', 'there', 'box', 'hostname'),
+  ).toMatchObject({
     code: 0,
     stdout: 'there\n',
   });

@@ -118,8 +118,8 @@ export function readRunFlags(raw: RawRunFlags, argv: readonly string[], cwd: str
     input: raw.interactive ?? false,
     terminal: readTerminal(raw),
     limits: {
-      ...given('cpus', raw.cpus, (text) => parseCpus('--cpus', text)),
-      ...given('memoryBytes', raw.memory, (text) => parseSize('--memory', text)),
+      ...given('cpus', limitOf(raw.cpus), (text) => parseCpus('--cpus', text)),
+      ...given('memoryBytes', limitOf(raw.memory), (text) => parseSize('--memory', text)),
       // Docker and podman have -1 for no limit.
       ...given('pids', pids, (text) => (text === '-1' ? 0 : parseCount('--pids', text, 0))),
     },
@@ -140,6 +140,11 @@ export function readRunFlags(raw: RawRunFlags, argv: readonly string[], cwd: str
 /** `{ name: value }` where there is a text, else nothing. */
 function given<N extends string, T>(name: N, text: string | undefined, read: (text: string) => T) {
   return (text === undefined ? {} : { [name]: read(text) }) as { [K in N]?: T };
+}
+
+/** 0 is no limit, as docker and podman have it. */
+function limitOf(text: string | undefined): string | undefined {
+  return text === '0' ? undefined : text;
 }
 
 function readFolder(text: string): string {
