@@ -75,7 +75,7 @@ describe('help', () => {
 describe('wrong use: exit code 2, a hint, no stack', () => {
   test.each([
     [['biuld'], 'no command `biuld`', 'Did you mean `cambium build`?'],
-    [['dev'], 'no command `dev`', ''],
+    [['ui'], 'no command `ui`', ''],
     [['build', '--tagg', 'x'], '--tagg', 'Did you mean `--tag`?'],
     [['build', 'a', 'b'], 'Too many arguments', ''],
     [['build', '--tag'], 'argument missing', ''],
