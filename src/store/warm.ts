@@ -1,7 +1,7 @@
 /** Rows of warm builders: the last good result of each part of each step, and what it stands on. */
 import { constants, deflateSync, inflateSync } from 'node:zlib';
 import type { SnapshotId, StepKey } from '../plan/index.ts';
-import type { Database } from './database.ts';
+import { type Database, transaction } from './database.ts';
 
 /** Whether a part may run again on its own result. */
 export type Fitness = 'unknown' | 'fit' | 'clean-only';
@@ -111,11 +111,23 @@ export function dropWarmParts(db: Database, builder: string, slot: string, part 
   db.prepare('DELETE FROM warm_steps WHERE builder = ? AND slot = ? AND part >= ?').run(builder, slot, part);
 }
 
-/** Notes what a builder built last: that image stays, whether it has a tag or not. */
+/** Notes what a builder built last, which stays whether it has a tag or not; the one before goes when it has none. */
 export function noteWarmImage(db: Database, builder: string, image: string): void {
-  db.prepare('INSERT OR REPLACE INTO warm_builders (builder, image, updated_ms) VALUES (?, ?, ?)').run(
-    builder,
-    image,
-    Date.now(),
-  );
+  transaction(db, () => {
+    const last = db.prepare('SELECT image FROM warm_builders WHERE builder = ?').get(builder) as
+      | { image: string }
+      | undefined;
+    db.prepare('INSERT OR REPLACE INTO warm_builders (builder, image, updated_ms) VALUES (?, ?, ?)').run(
+      builder,
+      image,
+      Date.now(),
+    );
+    if (last === undefined) return;
+    db.prepare(
+      `DELETE FROM images WHERE id = ? AND state = 'warm'
+         AND NOT EXISTS (SELECT 1 FROM tags WHERE image = images.id)
+         AND NOT EXISTS (SELECT 1 FROM members WHERE image = images.id)
+         AND NOT EXISTS (SELECT 1 FROM warm_builders WHERE image = images.id)`,
+    ).run(last.image);
+  });
 }

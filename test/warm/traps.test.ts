@@ -1,6 +1,7 @@
 /** What others who kept a container warm were caught by, each by its name; see docs/warm.md. */
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { openStore } from '../../src/store/store.ts';
 import { cambium, cambiumOk, startCambium } from '../support/cli.ts';
 import { listTree } from '../support/tree.ts';
 import {
@@ -264,6 +265,7 @@ test('caches: what a failed run wrote is not in them', () => {
 });
 
 test('layers and folders do not add up over many rebuilds', () => {
+  const startedMs = Date.now();
   made();
   const inspect = () =>
     JSON.parse(cambiumOk(['image', 'inspect', 'app'], own.at).stdout)[0] as {
@@ -275,6 +277,13 @@ test('layers and folders do not add up over many rebuilds', () => {
     own.write({ 'src/main.c': `edit ${edit}\n` });
     warm();
   }
+  // What nothing stands on any more is gone: the step's own result, and the differences on it.
+  const opened = openStore(own.at.store);
+  const { count } = opened.db
+    .prepare("SELECT count(*) AS count FROM snapshots WHERE kind = 'delta' AND created_ms > ?")
+    .get(startedMs) as { count: number };
+  opened.close();
+  expect(count).toBeLessThanOrEqual(8);
   const { layers } = inspect();
   expect(layers.length).toBeLessThanOrEqual(first + 8);
   // Each holds what a rebuild changed: an archive with three small files.

@@ -24,6 +24,7 @@ const unneeded = `
 const untagged = `
   DELETE FROM images WHERE state = 'warm' AND created_ms < ?
     AND NOT EXISTS (SELECT 1 FROM tags WHERE image = images.id)
+    AND NOT EXISTS (SELECT 1 FROM members WHERE image = images.id)
     AND NOT EXISTS (SELECT 1 FROM warm_builders WHERE image = images.id)`;
 
 /** Untagged images younger than this may be what a command has just made. */
