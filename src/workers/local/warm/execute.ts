@@ -1,4 +1,5 @@
 /** Runs a step on its own last result, brought up to date by what changed in its base. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunOp, Step, StepId } from '../../../plan/index.ts';
 import type { LastResult, WarmOutcome, WarmTask } from '../../warm.ts';
 import { openCaches } from '../caches.ts';
@@ -22,6 +23,7 @@ export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutc
   try {
     const applied = bringUp(place, workspace, task.last, task.base);
     if (!applied.ok) return { outcome: 'conflict', path: applied.conflict };
+    await untilPast(applied.times, task.signal);
     const { base } = task;
     const trace = task.isProbe
       ? undefined
@@ -106,6 +108,18 @@ function withMounts({ step, mounts, snapshotOf }: WarmTask): WarmTask['snapshotO
   for (const mount of step.op.mounts)
     if (mount.type === 'step' && mounts[mount.target]) shown.set(mount.step, mounts[mount.target] as never);
   return (id) => shown.get(id)?.shown ?? snapshotOf(id);
+}
+
+/**
+ * Waits until no time lies ahead, as that of a file edited twice in one second does: tools warn of such files (`make`), or
+ * take what they made of them for old.
+ */
+async function untilPast(times: ReadonlyMap<string, bigint>, signal: AbortSignal): Promise<void> {
+  let last = 0n;
+  for (const time of times.values()) if (time > last) last = time;
+  const aheadMs = Number(last / 1_000_000n) + 1 - Date.now();
+  // Cancelled meanwhile: the run that follows says so.
+  if (aheadMs > 0) await sleep(aheadMs, undefined, { signal }).catch(() => {});
 }
 
 /** A time that nothing which the run wrote, or was given, is later than. */
