@@ -123,12 +123,12 @@ describe('others', () => {
   test('a neighbour, the host and their processes are neither seen nor reached', async () => {
     // Other tests may run beside this one.
     const nap = `sleep 4747${process.pid}`;
-    const { child, ended } = startCambium(['run', 'box', 'sh', '-c', `echo ready; ${nap}`], at);
+    const { child, ended } = startCambium(['run', 'box', 'sh', '-c', nap], at);
     onTestFinished(() => void child.kill('SIGKILL'));
-    await once(child.stdout as NodeJS.ReadableStream, 'data');
     const isNap = (pid: string) => commandOf(pid).startsWith(nap);
-    const pids = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && isNap(pid));
-    expect(pids).toHaveLength(1);
+    const naps = () => readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && isNap(pid));
+    await expect.poll(naps, { timeout: 20_000 }).toHaveLength(1);
+    const pids = naps();
     const look = sh(`ps -o args | grep -c '^sleep'; kill -9 ${pids[0]}; kill -9 ${process.pid}
       cat /proc/${pids[0]}/environ; kill -9 -1`);
     expect(look.stdout).toBe('0\n');
