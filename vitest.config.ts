@@ -11,8 +11,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 300_000,
-    // What hangs on a machine's load, or on a mirror, gets a second try where nobody is there to start it again.
-    retry: process.env['CI'] ? 1 : 0,
+    // What hangs on a machine's load, or on a mirror, gets two more tries where nobody is there to start it again.
+    retry: process.env['CI'] ? 2 : 0,
     env: { NO_COLOR: '1' },
   },
 });
