@@ -8,7 +8,7 @@ import type { Store } from '../store/store.ts';
 import type { WarmWorker } from '../workers/warm.ts';
 import type { StepTask, Worker } from '../workers/worker.ts';
 import { type BuildInTime, changesSince, reasonOf } from './changes.ts';
-import { identifySources, type KeyedStep } from './keys.ts';
+import { type Identities, identifySources, type KeyedStep } from './keys.ts';
 import { openLogs } from './logs.ts';
 import type { StepReport } from './reports.ts';
 import { runSchedule, type Schedule } from './scheduler.ts';
@@ -77,7 +77,7 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
   let concluded: { digest?: Digest; tags: readonly string[] } = { tags: [] };
   try {
     const identities = await identifySources(plan, worker);
-    const lane = request.warm && (await laneOf(request, request.warm, slots));
+    const lane = request.warm && (await laneOf(request, request.warm, slots, identities));
     schedule = await runSchedule({
       ...(lane && { lane }),
       plan,
@@ -136,6 +136,7 @@ async function laneOf(
   request: PlanBuildRequest,
   { builder, open }: NonNullable<PlanBuildRequest['warm']>,
   slots: ReadonlyMap<StepId, string>,
+  identities: Identities,
 ): Promise<OpenLane> {
   const { openLane } = await import('./warm/lane.ts');
   const { store, worker, plan, buildFile, limits, timeoutMs, signal } = request;
@@ -151,6 +152,7 @@ async function laneOf(
     timeoutMs,
     signal,
     slots,
+    identities,
     builder,
     warm: open,
   });

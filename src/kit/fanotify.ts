@@ -1,5 +1,6 @@
 /** Tells which files of a mounted file system are opened, by anybody: fanotify(7). Needs root. */
-import { closeSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readlinkSync, readSync, statSync } from 'node:fs';
+import { isBtrfs } from './btrfs.ts';
 import { decodeName } from './names.ts';
 import { native } from './native.ts';
 import { descriptorPath } from './system.ts';
@@ -17,6 +18,7 @@ const FAN_MARK_ADD = 1;
 const FAN_MARK_IGNORED_MASK = 0x20;
 const FAN_MARK_FILESYSTEM = 0x100;
 const FAN_OPEN = 0x20n;
+const FAN_OPEN_EXEC = 0x1000n;
 const FAN_Q_OVERFLOW = 0x4000n;
 const O_CLOEXEC = 0x80000;
 const O_LARGEFILE = 0x8000;
@@ -27,14 +29,17 @@ const eventBytes = 24;
 const buffer = Buffer.alloc(eventBytes * 128);
 const pollMs = 10;
 
+/** What became of a file: a program that was started was opened for that. */
+export type Use = 'opened' | 'started';
+
 export interface OpenedFiles {
   /** Ends it: the paths, in the file system, of all files that were opened; undefined where some went unnoticed. */
-  stop(): Set<string> | undefined;
+  stop(): Map<string, Use> | undefined;
 }
 
 /**
- * Watches the file system that is mounted at `root`. Undefined where the kernel doesn't allow it. Each file is told once:
- * after that it is ignored, and opening it costs nothing.
+ * Watches the file system that is mounted at `root`, or the subvolume of btrfs that is there, among all that are. Undefined
+ * where the kernel doesn't allow it. Each use of a file is told once: after that it is ignored, and costs nothing.
  */
 export function watchOpens(root: string): OpenedFiles | undefined {
   const fd = fanotifyInit(
@@ -42,25 +47,35 @@ export function watchOpens(root: string): OpenedFiles | undefined {
     O_CLOEXEC | O_LARGEFILE,
   );
   if (fd < 0) return undefined;
-  if (fanotifyMark(fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN, AT_FDCWD, root) < 0) {
+  if (fanotifyMark(fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN | FAN_OPEN_EXEC, AT_FDCWD, root) < 0) {
     closeSync(fd);
     return undefined;
   }
-  const opened = new Set<string>();
+  // Of btrfs, each subvolume is a device of its own; an overlay is nobody else's.
+  const device = isBtrfs(root) ? statSync(root).dev : undefined;
+  const opened = new Map<string, Use>();
   let isWhole = true;
-  const note = (file: number): void => {
+  const note = (file: number, mask: bigint): void => {
     const link = descriptorPath(file);
+    if (device !== undefined && fstatSync(file).dev !== device) {
+      closeSync(file);
+      return;
+    }
     const path = decodeName(readlinkSync(link, { encoding: 'buffer' }));
-    opened.add(path.startsWith(`${root}/`) ? path.slice(root.length) : path);
-    fanotifyMark(fd, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK, FAN_OPEN, AT_FDCWD, link);
+    const name = path.startsWith(`${root}/`) ? path.slice(root.length) : path;
+    const isStarted = (mask & FAN_OPEN_EXEC) !== 0n;
+    if (isStarted || !opened.has(name)) opened.set(name, isStarted ? 'started' : 'opened');
+    const known = isStarted ? FAN_OPEN | FAN_OPEN_EXEC : FAN_OPEN;
+    fanotifyMark(fd, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK, known, AT_FDCWD, link);
     closeSync(file);
   };
   const drain = (): void => {
     for (let length = readEvents(fd); length > 0; length = readEvents(fd)) {
       for (let at = 0; at < length; at += buffer.readUInt32LE(at)) {
         const file = buffer.readInt32LE(at + 16);
-        if (file >= 0) note(file);
-        if (file < 0 || (buffer.readBigUInt64LE(at + 8) & FAN_Q_OVERFLOW) !== 0n) isWhole = false;
+        const mask = buffer.readBigUInt64LE(at + 8);
+        if (file >= 0) note(file, mask);
+        if (file < 0 || (mask & FAN_Q_OVERFLOW) !== 0n) isWhole = false;
       }
     }
   };

@@ -327,4 +327,10 @@ export const migrations: readonly string[] = [
   CREATE INDEX warm_steps_base ON warm_steps(base);
   CREATE INDEX warm_steps_result ON warm_steps(result);
   `,
+  `
+  -- Digest of the instructions that the base came from; what it was for older rows isn't known.
+  ALTER TABLE warm_steps ADD COLUMN lineage TEXT NOT NULL DEFAULT '';
+  -- Each path has a letter in front now, which says what became of it.
+  UPDATE warm_steps SET reads = NULL;
+  `,
 ];

@@ -6,6 +6,12 @@ import { type Database, transaction } from './database.ts';
 /** Whether a part may run again on its own result. */
 export type Fitness = 'unknown' | 'fit' | 'clean-only';
 
+/** What a run did with a path of its base: at most the last of these. */
+export type ReadKind = 'changed' | 'opened' | 'started';
+
+/** By path, without `/` in front; a folder that was changed as a whole has a `/` at its end, and stands for all below it. */
+export type Reads = ReadonlyMap<string, ReadKind>;
+
 /** What a mount of another step showed, by that step's snapshot, and the form in which the run saw it. */
 export interface WarmMount {
   content: SnapshotId;
@@ -18,6 +24,8 @@ export interface WarmPart {
   part: number;
   /** Digest of the operation without its inputs: with another one, the result says nothing. */
   definition: string;
+  /** Digest of the instructions that its base came from: of images and commands, not of copied files. */
+  lineage: string;
   /** Key of the step, as if all of its inputs came from the clean lane. */
   key: StepKey;
   base: SnapshotId | undefined;
@@ -25,8 +33,8 @@ export interface WarmPart {
   mounts: Readonly<Record<string, WarmMount>>;
   /** No time that a run set is later. Nanoseconds since the Unix epoch. */
   seenNs: bigint;
-  /** Paths of the base that its runs opened or changed since it last ran from its base; undefined: not known. */
-  reads: ReadonlySet<string> | undefined;
+  /** What its runs did with the base since it last ran from that; undefined: not known. */
+  reads: Reads | undefined;
   fitness: Fitness;
   /** Why it is clean-only. */
   reason: string | undefined;
@@ -36,6 +44,7 @@ interface Row {
   slot: string;
   part: number;
   definition: string;
+  lineage: string;
   key: StepKey;
   base: SnapshotId | null;
   result: SnapshotId;
@@ -60,11 +69,12 @@ export function warmPartsOf(db: Database, builder: string): Map<string, WarmPart
 }
 
 function toPart({ seen_ns, base, reason, mounts, reads, ...row }: Row): WarmPart {
-  let known: ReadonlySet<string> | undefined;
+  let known: Reads | undefined;
   return {
     slot: row.slot,
     part: row.part,
     definition: row.definition,
+    lineage: row.lineage,
     key: row.key,
     result: row.result,
     fitness: row.fitness,
@@ -75,26 +85,37 @@ function toPart({ seen_ns, base, reason, mounts, reads, ...row }: Row): WarmPart
     // Long lists, of which most builds need none.
     get reads() {
       if (reads === null) return undefined;
-      known ??= new Set(inflateSync(reads).toString().split('\0'));
+      known ??= decodeReads(inflateSync(reads).toString());
       return known;
     },
   };
 }
 
+const letters = { changed: 'c', opened: 'o', started: 's' } as const;
+const kinds = new Map(Object.entries(letters).map(([kind, letter]) => [letter as string, kind as ReadKind]));
+
+function encodeReads(reads: Reads): string {
+  return [...reads].map(([path, kind]) => letters[kind] + path).join('\0');
+}
+
+function decodeReads(text: string): Reads {
+  if (text === '') return new Map();
+  return new Map(text.split('\0').map((line) => [line.slice(1), kinds.get(line.charAt(0)) as ReadKind]));
+}
+
 export function saveWarmPart(db: Database, builder: string, part: WarmPart): void {
   const reads =
-    part.reads === undefined
-      ? null
-      : deflateSync([...part.reads].join('\0'), { level: constants.Z_BEST_SPEED });
+    part.reads === undefined ? null : deflateSync(encodeReads(part.reads), { level: constants.Z_BEST_SPEED });
   db.prepare(
     `INSERT OR REPLACE INTO warm_steps
-       (builder, slot, part, definition, key, base, result, mounts, seen_ns, reads, fitness, reason)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       (builder, slot, part, definition, lineage, key, base, result, mounts, seen_ns, reads, fitness, reason)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   ).run(
     builder,
     part.slot,
     part.part,
     part.definition,
+    part.lineage,
     part.key,
     part.base ?? null,
     part.result,

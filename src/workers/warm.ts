@@ -4,7 +4,7 @@
  */
 import type { Entry } from '../kit/tree.ts';
 import type { RunOp, SnapshotId, Step, StepUsage } from '../plan/index.ts';
-import type { WarmMount } from '../store/warm.ts';
+import type { Reads, WarmMount } from '../store/warm.ts';
 import type { StepOutcome, StepTask } from './worker.ts';
 
 /** A path that differs between two snapshots; times alone are no difference. */
@@ -53,10 +53,10 @@ export type WarmOutcome =
       usage?: StepUsage;
       seenNs: bigint;
       /** Paths of the base that the run opened or changed; undefined where that can't be told. */
-      reads: ReadonlySet<string> | undefined;
+      reads: Reads | undefined;
     }
-  /** The step has put something else where its base changed: the two can't be brought together. */
-  | { outcome: 'conflict'; path: string }
+  /** The changes can't be put into the last result, because of `reason`: the step has something else there, for one. */
+  | { outcome: 'conflict'; reason: string }
   | Exclude<StepOutcome, { outcome: 'done' }>;
 
 export interface WarmWorker {

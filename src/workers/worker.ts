@@ -14,6 +14,7 @@ import type {
   StepUsage,
 } from '../plan/index.ts';
 import type { CacheHit } from '../store/snapshots.ts';
+import type { Reads } from '../store/warm.ts';
 
 export interface Worker {
   /** What is filed under a key. */
@@ -79,7 +80,7 @@ export type StepOutcome =
       snapshot: SnapshotId;
       durationMs: number;
       usage?: StepUsage;
-      reads?: ReadonlySet<string> | undefined;
+      reads?: Reads | undefined;
     }
   | {
       outcome: 'failed';

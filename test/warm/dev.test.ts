@@ -124,7 +124,7 @@ test('a newer edit ends a build; what failed stays pending; a build file that ca
 }, 60_000);
 
 test('idle, it verifies by itself, and tells of drift', async () => {
-  shared.write({ Dockerfile: 'FROM base\nCOPY src src\nRUN [ -e old ] || cp src/a.c old; cat src/* >all\n' });
+  shared.write({ Dockerfile: 'FROM base\nCOPY src src\nRUN cat src/* >all; [ -e old ] || cp src/a.c old\n' });
   await using dev = await started('--verify', 'idle', '--idle-after', '0.2s', '--idle-load', '100');
   shared.write({ 'src/a.c': 'second\n' });
   await dev.next('rebuilt', isNew);

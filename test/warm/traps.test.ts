@@ -1,5 +1,5 @@
 /** What others who kept a container warm were caught by, each by its name; see docs/warm.md. */
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openStore } from '../../src/store/store.ts';
 import { cambium, cambiumOk, startCambium } from '../support/cli.ts';
@@ -164,6 +164,76 @@ test.each([
   expect(cambiumOk(['plan', '-f', own.path(file), '.'], own.at).stdout).toContain('clean-only');
 });
 
+const keptFiles = 'cp -n src/main.c kept; cp -n src/other.c kept2; true';
+test.each<[string, string, () => void]>([
+  [
+    'what a step made of a file that it does not look at any more',
+    `WORKDIR /w\nCOPY . .\nRUN ${keptFiles}`,
+    () => own.write({ 'src/main.c': 'two\n' }),
+  ],
+  [
+    'a link that leads to an older file',
+    "WORKDIR /w\nCOPY . .\nRUN make -s && sed 's/$/!/' src/link.c > linked",
+    () => {
+      rmSync(own.path('src/link.c'), { force: true });
+      symlinkSync('other.c', own.path('src/link.c'));
+    },
+  ],
+  [
+    'a new name of a file',
+    'WORKDIR /w\nCOPY . .\nRUN make -s',
+    () => linkSync(own.path('src/main.c'), own.path('src/hard.c')),
+  ],
+  [
+    'a command of a makefile',
+    'WORKDIR /w\nCOPY . .\nRUN make -s',
+    () => own.write({ Makefile: makefile.replace('echo CC', 'echo edited >> $@ && echo CC') }),
+  ],
+  [
+    'a mode alone',
+    'WORKDIR /w\nCOPY . .\nRUN [ run -nt src/main.c ] || cp -p src/main.c run',
+    () => chmodSync(own.path('src/main.c'), 0o755),
+  ],
+  [
+    'a program that another command made',
+    'WORKDIR /w\nCOPY src/tool /bin/tool\nRUN sed -i s/AS/as/ /bin/tool\nCOPY . .\nRUN for f in src/*.c; do [ $f.o -nt $f ] || /bin/tool $f > $f.o; done',
+    () => own.write({ 'src/tool': '#!/bin/sh\necho AS two; cat $1\n', 'src/main.c': 'two\n' }),
+  ],
+])('no trace stays of %s', (_, lines, edit) => {
+  own.write({ 'src/tool': '#!/bin/sh\necho AS; cat $1\n' });
+  chmodSync(own.path('src/tool'), 0o755);
+  symlinkSync('main.c', own.path('src/link.c'));
+  dockerfile(...lines.split('\n'));
+  warm();
+  // A last result that was watched, and not the clean lane's.
+  own.write({ 'src/all.h': 'header two\n' });
+  warm();
+  edit();
+  warm();
+  expectClean();
+});
+
+test('an instruction that changed: what comes after it starts from its base', () => {
+  const lines = [
+    'WORKDIR /w',
+    'RUN echo one > /tool',
+    'COPY . .',
+    'RUN [ -e made ] || cat /tool src/main.c > made',
+  ];
+  dockerfile(...lines);
+  warm();
+  lines[1] = 'RUN echo two > /tool';
+  dockerfile(...lines);
+  warm();
+  expectClean();
+  // The result of an ordinary build is one of other instructions too.
+  cambiumOk(['build', '-t', 'app', '-f', own.path(file), '.'], own.at);
+  lines[1] = 'RUN echo three > /tool';
+  dockerfile(...lines);
+  warm();
+  expectClean();
+});
+
 test('the source tree is never written to', () => {
   made();
   warm();
@@ -292,7 +362,8 @@ test('layers and folders do not add up over many rebuilds', () => {
 }, 120_000);
 
 test('verify: says where a warm step drifted, puts the clean image in place, and trusts the step no more', () => {
-  dockerfile('WORKDIR /w', 'COPY . .', 'RUN [ -e kept ] || cat src/main.c > kept', 'RUN cat kept > copied');
+  const keeps = 'RUN cat src/main.c > /dev/null; [ -e kept ] || cp src/main.c kept';
+  dockerfile('WORKDIR /w', 'COPY . .', keeps, 'RUN cat kept > copied');
   warm();
   expect(cambium(['verify', '-t', 'app', '-f', own.path(file), '.'], own.at).code).toBe(0);
   own.write({ 'src/main.c': 'two\n' });
@@ -300,7 +371,9 @@ test('verify: says where a warm step drifted, puts the clean image in place, and
   expect(fileOf(own, 'w/kept')).toBe('main one\n');
   const verdict = cambium(['verify', '-t', 'app', '-f', own.path(file), '.'], own.at);
   expect(verdict.code).toBe(4);
-  expect(verdict.stderr).toMatch(/RUN \[ -e kept \].*not what a clean build gives\n {2}~ \/w\/kept content/);
+  expect(verdict.stderr).toMatch(
+    /RUN cat src\/main.c.*not what a clean build gives\n {2}~ \/w\/kept content/,
+  );
   expect(fileOf(own, 'w/copied')).toBe('two\n');
   own.write({ 'src/main.c': 'three\n' });
   expect(warm().code).toBe(0);

@@ -2,6 +2,8 @@
 import type { StepWarmth } from '../../plan/index.ts';
 import type { WarmPart } from '../../store/warm.ts';
 import type { TreeChange } from '../../workers/warm.ts';
+import { hazardIn } from './hazards.ts';
+import { hasRead } from './reads.ts';
 
 export type Decision =
   /** Nothing that it stands on changed. */
@@ -15,29 +17,42 @@ export interface Situation {
   /** Its last result; undefined when there is none, or when it was for another command. */
   last: WarmPart | undefined;
   warmth: StepWarmth;
+  /** Of what it runs on now. */
+  lineage: string;
   /** Between what the last result stands on and what is there now. */
   changes: readonly TreeChange[];
   /** Of what it sees in mounts. */
   mountChanges: readonly TreeChange[];
+  /** Of the root folder that it runs in, where that isn't its base; of what its caches begin with. */
+  toolChanges: readonly TreeChange[];
   /** Whether some part of the builder, in all it ran since it began, has read a path. */
   isReadBySome: (path: string) => boolean;
 }
 
 export function decide(situation: Situation): Decision {
-  const { last, warmth, changes, mountChanges } = situation;
+  const { last, warmth, changes, mountChanges, toolChanges } = situation;
   if (last === undefined) return { do: 'run-on-base', reason: 'it has no last result' };
-  const all = [...changes, ...mountChanges];
+  const all = [...changes, ...mountChanges, ...toolChanges];
   if (all.length === 0) return { do: 'keep' };
-  if (mountChanges.length === 0 && changes.every((change) => isOfNoConcern(situation, last, change)))
+  const isOfSameLineage = last.lineage === situation.lineage && toolChanges.length === 0;
+  if (
+    isOfSameLineage &&
+    mountChanges.length === 0 &&
+    changes.every((change) => isOfNoConcern(situation, last, change))
+  )
     return { do: 'carry' };
   const what = describeChanges(all);
   if (warmth.mode === 'off')
     return { do: 'run-on-base', reason: `${what}; from its base, as the build file says` };
   if (last.fitness === 'clean-only')
     return { do: 'run-on-base', reason: `${what}; from its base: ${last.reason}` };
-  const gone = all.find(({ kind }) => kind === 'removed' || kind === 'replaced');
-  if (gone !== undefined && warmth.mode !== 'safe')
-    return { do: 'run-on-base', reason: `${what}; from its base, for /${gone.path} is gone` };
+  if (!isOfSameLineage)
+    return {
+      do: 'run-on-base',
+      reason: `${what}; from its base, for what it stands on comes from other instructions`,
+    };
+  const hazard = warmth.mode === 'safe' ? undefined : hazardIn(changes, mountChanges, last.reads);
+  if (hazard !== undefined) return { do: 'run-on-base', reason: `${what}; from its base, ${hazard}` };
   return { do: 'run-on-last', reason: `${what}; on its last result` };
 }
 
@@ -56,14 +71,6 @@ function isOfNoConcern(
   // Whether a file is empty can be asked without opening it.
   const isAsEmpty = (before.size === 0) === (after.size === 0);
   return isAlike && isAsEmpty && !hasRead(last.reads, path) && isReadBySome(path);
-}
-
-/** Whether a path, or a folder above it as a whole, is among the `reads` of a part. */
-export function hasRead(reads: ReadonlySet<string>, path: string): boolean {
-  if (reads.has(path)) return true;
-  for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1))
-    if (reads.has(path.slice(0, at + 1))) return true;
-  return false;
 }
 
 const verbs = {

@@ -13,9 +13,10 @@ import { saveWarmPart, type WarmPart, warmPartsOf } from '../../store/warm.ts';
 import type { WarmWorker } from '../../workers/warm.ts';
 import type { StepTask, Worker } from '../../workers/worker.ts';
 import { referencedSteps } from '../facts.ts';
-import type { KeyedStep } from '../keys.ts';
+import type { Identities, KeyedStep } from '../keys.ts';
 import type { Keyed, Reports } from '../reports.ts';
-import { hasRead } from './decide.ts';
+import { lineagesOf } from './lineage.ts';
+import { hasRead } from './reads.ts';
 import { runParts } from './run-parts.ts';
 
 export interface LaneRequest {
@@ -27,6 +28,7 @@ export interface LaneRequest {
   /** Names the warm builder. */
   builder: string;
   slots: ReadonlyMap<StepId, string>;
+  identities: Identities;
   limits: StepTask['limits'];
   timeoutMs: number | undefined;
   signal: AbortSignal;
@@ -38,6 +40,7 @@ export interface LaneRequest {
 export interface Lane extends LaneRequest {
   /** Last results, by slot. */
   parts: Map<string, WarmPart[]>;
+  lineages: ReadonlyMap<StepId, string>;
   save(part: WarmPart): void;
   isReadBySome(path: string): boolean;
   isWarm(id: StepId): boolean;
@@ -61,6 +64,7 @@ export function openLane(request: LaneRequest): OpenLane {
   const lane: Lane = {
     ...request,
     parts,
+    lineages: lineagesOf(plan, request.identities),
     save(part) {
       saveWarmPart(store.db, builder, part);
       const others = (parts.get(part.slot) ?? []).filter((other) => other.part !== part.part);
@@ -105,10 +109,10 @@ async function copyWarm(lane: Lane, keyed: Keyed, told: Reports): Promise<Snapsh
   const { step, key, alias } = keyed;
   const slot = lane.slots.get(step.id) as string;
   const [last] = lane.parts.get(slot) ?? [];
-  if (last?.key === key && lane.worker.lease(last.result))
+  const base = step.base && told.results.get(step.base);
+  if (last?.key === key && last.base === base && lane.worker.lease(last.result))
     return told.reuse({ ...keyed, hit: { snapshot: last.result, canonical: key, durationMs: 0 } });
   const { limits, timeoutMs, signal } = lane;
-  const base = step.base && told.results.get(step.base);
   told.begin(keyed, 'what it copies, or copies onto, changed');
   const outcome = await lane.worker.execute({
     ...{ step, key, alias, base, limits, timeoutMs, signal },
@@ -117,7 +121,14 @@ async function copyWarm(lane: Lane, keyed: Keyed, told: Reports): Promise<Snapsh
     onOutput: told.outputOf(keyed),
   });
   const result = told.conclude(keyed, 'what it copies, or copies onto, changed', outcome);
-  const fixed = { part: 0, definition: '', mounts: {}, reads: undefined, reason: undefined } as const;
+  const fixed = {
+    part: 0,
+    definition: '',
+    lineage: '',
+    mounts: {},
+    reads: undefined,
+    reason: undefined,
+  } as const;
   lane.save({ ...fixed, slot, key, base, result, seenNs: 0n, fitness: 'unknown' });
   return result;
 }

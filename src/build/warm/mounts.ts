@@ -3,7 +3,7 @@
  * tool that goes by times would take a changed file for an old one: the warm lane shows the form that it showed last, with
  * what changed put in.
  */
-import type { SnapshotId } from '../../plan/index.ts';
+import type { RunOp, SnapshotId, StepId } from '../../plan/index.ts';
 import type { WarmMount, WarmPart } from '../../store/warm.ts';
 import type { TreeChange } from '../../workers/warm.ts';
 import type { RunPart } from './parts.ts';
@@ -16,6 +16,11 @@ export interface BroughtMounts {
   fresh: Record<string, WarmMount>;
   /** What changed in them since the last run. */
   changes: TreeChange[];
+  /**
+   * What changed in the root folder that it runs in, where that isn't its base, in what its caches begin with, and in mounts
+   * whose last form can't take the changes.
+   */
+  toolChanges: TreeChange[];
 }
 
 export function bringUpMounts(
@@ -23,7 +28,7 @@ export function bringUpMounts(
   { step }: RunPart,
   last: WarmPart | undefined,
 ): BroughtMounts {
-  const all: BroughtMounts = { shown: {}, fresh: {}, changes: [] };
+  const all: BroughtMounts = { shown: {}, fresh: {}, changes: [], toolChanges: [] };
   for (const mount of step.op.mounts) {
     if (mount.type !== 'step') continue;
     const content = running.told.results.get(mount.step) as SnapshotId;
@@ -31,22 +36,39 @@ export function bringUpMounts(
     const before = last?.mounts[mount.target];
     if (last === undefined || before === undefined) continue;
     const changes = running.warm.compare(before.content, content);
-    all.changes.push(...changes);
-    all.shown[mount.target] = { content, shown: bringUp(running, last, before, content, changes) };
+    const shown = bringUp(running, last, before, content, changes);
+    (shown === undefined ? all.toolChanges : all.changes).push(...changes);
+    all.shown[mount.target] = { content, shown: shown ?? content };
+  }
+  for (const [name, id] of unseenSteps(step.op)) {
+    const content = running.told.results.get(id) as SnapshotId;
+    all.fresh[name] = { content, shown: content };
+    all.shown[name] = { content, shown: content };
+    const before = last?.mounts[name];
+    if (before !== undefined) all.toolChanges.push(...running.warm.compare(before.content, content));
   }
   return all;
 }
 
+/** Steps that decide what a run does without being its base or shown to it, by names that no target has. */
+function unseenSteps({ root, mounts }: RunOp): [string, StepId][] {
+  const builder: [string, StepId][] =
+    root.type === 'builder' && root.builder !== 'host' ? [['builder', root.builder.step]] : [];
+  const origins = mounts.flatMap((mount): [string, StepId][] =>
+    mount.type === 'cache' && mount.from ? [[`origin of ${mount.target}`, mount.from.step]] : [],
+  );
+  return [...builder, ...origins];
+}
+
+/** Undefined where the form that was shown last can't take the changes. */
 function bringUp(
   { warm, keyed }: Running,
   { seenNs }: WarmPart,
   { content: base, shown: result }: WarmMount,
   content: SnapshotId,
   changes: readonly TreeChange[],
-): SnapshotId {
+): SnapshotId | undefined {
   if (changes.length === 0) return result;
   const carried = warm.carry(keyed.step, { result, base, changes, seenNs }, content);
-  // What is mounted has been written to by nobody.
-  if (carried.outcome !== 'done') throw new Error('an input could not be brought up to date');
-  return carried.snapshot;
+  return carried.outcome === 'done' ? carried.snapshot : undefined;
 }

@@ -32,7 +32,8 @@ function partOf(step: Step, op: RunOp, text: string): RunPart {
   return { text, step: { ...step, op }, definition: definitionOf(op) };
 }
 
-function definitionOf(op: RunOp): string {
+/** Digest of what a command is, without what it is run on. */
+export function definitionOf(op: RunOp): string {
   const { hiddenEnv: _hidden, timeoutMs: _timeout, ...rest } = op;
   const mounts = op.mounts.map((mount) =>
     stepOfMount(mount) === undefined ? mount : { ...mount, step: '', from: null },

@@ -9,12 +9,15 @@ import { decide } from './decide.ts';
 import type { CleanRun } from './lane.ts';
 import { type BroughtMounts, bringUpMounts } from './mounts.ts';
 import type { RunPart } from './parts.ts';
+import { mergeReads, unreadOf } from './reads.ts';
 import type { Running } from './run-parts.ts';
 
 export interface PartPlace {
   running: Running;
   part: RunPart;
   index: number;
+  /** Digest of what its base came from. */
+  lineage: string;
   /** What it runs on: the step's base, or the result of the part before. */
   base: SnapshotId | undefined;
   last: WarmPart | undefined;
@@ -40,13 +43,14 @@ interface Impossible {
 export type PartOutcome = Ended | { outcome: 'done'; snapshot: SnapshotId; how: Made['how'] };
 
 export async function runPart(place: PartPlace): Promise<PartOutcome> {
-  const { running, part, index, base, last } = place;
+  const { running, part, index, lineage, base, last } = place;
   const { lane, keyed, warm, slot } = running;
   const mounts = bringUpMounts(running, part, last);
   const changes = last ? warm.compare(last.base, base) : [];
   const { isReadBySome } = lane;
   const warmth = keyed.step.warm ?? {};
-  const decision = decide({ last, warmth, changes, mountChanges: mounts.changes, isReadBySome });
+  const { changes: mountChanges, toolChanges } = mounts;
+  const decision = decide({ last, warmth, lineage, changes, mountChanges, toolChanges, isReadBySome });
 
   let made: Made | Ended | Impossible = {
     outcome: 'impossible',
@@ -63,7 +67,15 @@ export async function runPart(place: PartPlace): Promise<PartOutcome> {
   if (made.outcome === 'impossible') made = await runOnBase(place, mounts.fresh, made);
   if (made.outcome !== 'made') return made;
   const { outcome: _, how, ...kept } = made;
-  lane.save({ slot, part: index, definition: part.definition, key: keyed.key, base, ...pickKept(kept) });
+  lane.save({
+    slot,
+    part: index,
+    definition: part.definition,
+    lineage,
+    key: keyed.key,
+    base,
+    ...pickKept(kept),
+  });
   return { outcome: 'done', snapshot: made.result, how };
 }
 
@@ -116,7 +128,15 @@ async function runOnLast(
   if (fitness.fitness === 'clean-only')
     return { outcome: 'impossible', reason: fitness.reason ?? '', fitness };
   const outcome = await atWork(place, () => warm.run(task));
-  const reads = (own: WarmPart['reads']) => last.reads && own && new Set([...last.reads, ...own]);
+  if (outcome.outcome === 'failed')
+    outcome.failure.hint ??= 'It ran on its own last result. From its base: cambium build';
+  const { warm: told } = keyed.step;
+  const isTrusted = told?.argv !== undefined || told?.mode === 'safe';
+  const unread =
+    outcome.outcome === 'done' && !isTrusted ? unreadOf(last.reads, changes, outcome.reads) : undefined;
+  if (unread !== undefined)
+    return { outcome: 'impossible', reason: `on its last result it does not look at /${unread}`, fitness };
+  const reads = (own: WarmPart['reads']) => last.reads && own && mergeReads(last.reads, own);
   return madeOf(outcome, { ...fitness, how: 'on-last', mounts: mounts.shown, reads });
 }
 
@@ -148,7 +168,7 @@ function madeOf(
   if (outcome.outcome === 'conflict')
     return {
       outcome: 'impossible',
-      reason: `/${outcome.path} was changed by it and by its base`,
+      reason: outcome.reason,
       fitness: { fitness, reason },
     };
   if (outcome.outcome !== 'done') return outcome;

@@ -1,5 +1,7 @@
 /** Gives a run its new result in the warm lane, part by part, each on the result of the one before. */
-import type { RunOp, SnapshotId, Step } from '../../plan/index.ts';
+
+import { canonicalJson, sha256 } from '../../kit/digest.ts';
+import type { Mount, RunOp, SnapshotId, Step } from '../../plan/index.ts';
 import { dropWarmParts, type WarmPart } from '../../store/warm.ts';
 import type { WarmWorker } from '../../workers/warm.ts';
 import type { Keyed, Reports } from '../reports.ts';
@@ -42,7 +44,7 @@ export async function runParts(
   const parts = partsOf(step, known[0]?.definition === whole.definition);
   const lasts = parts.map((part, index) => usable(lane, part, known[index]));
   const final = lasts.at(-1);
-  if (final?.key === key && lasts.every((last) => last !== undefined))
+  if (final?.key === key && standsOn(lasts, keyed, told))
     return { snapshot: reuse(told, keyed, final.result), isWarm: true };
   if (parts.length === 1 && !step.noCache) lasts[0] ??= predecessorOf(lane, keyed, whole);
 
@@ -76,6 +78,20 @@ export async function runParts(
   return { snapshot, isWarm: true };
 }
 
+/** Whether the last results stand on what is there now, each on the one before. */
+function standsOn(lasts: readonly (WarmPart | undefined)[], { step }: KeyedRun, told: Reports): boolean {
+  let base = step.base && told.results.get(step.base);
+  return lasts.every((last) => {
+    const isSame = last !== undefined && last.base === base;
+    base = last?.result;
+    return isSame && step.op.mounts.every((mount) => isShown(last, mount, told));
+  });
+}
+
+function isShown({ mounts }: WarmPart, mount: Mount, told: Reports): boolean {
+  return mount.type !== 'step' || mounts[mount.target]?.content === told.results.get(mount.step);
+}
+
 function reuse(told: Reports, keyed: KeyedRun, snapshot: SnapshotId): SnapshotId {
   return told.reuse({ ...keyed, hit: { snapshot, canonical: keyed.key, durationMs: 0 } });
 }
@@ -89,6 +105,7 @@ async function runAll(
 ): Promise<{ outcome: PartOutcome; ranOnBase: number }> {
   const { keyed, told } = running;
   let base = keyed.step.base && told.results.get(keyed.step.base);
+  let lineage = running.lane.lineages.get(keyed.step.id) as string;
   let ranOnBase = 0;
   let outcome: PartOutcome | undefined;
   for (const [index, part] of parts.entries()) {
@@ -97,6 +114,7 @@ async function runAll(
       running,
       part,
       index,
+      lineage,
       base,
       last: lasts[index],
       clean: isOnly ? clean : undefined,
@@ -104,6 +122,8 @@ async function runAll(
     if (lasts[index] === undefined) ranOnBase += 1;
     if (outcome.outcome !== 'done') break;
     base = outcome.snapshot;
+    // What an earlier part says is for the later ones what an earlier instruction says.
+    lineage = sha256(canonicalJson([lineage, part.definition]));
   }
   return { outcome: outcome as PartOutcome, ranOnBase };
 }

@@ -35,7 +35,7 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
     if (!caches) return { outcome: 'cancelled' };
     const { base } = task;
     const trace = task.isTraced
-      ? startTrace({ snapshots, root: workspace.root, start: base, base, made: new Map() })
+      ? startTrace({ snapshots, root: workspace.root, op, start: base, base, made: new Map() })
       : undefined;
     const result = await runIn(place, op, workspace, { ...task, caches: caches.hosts }).finally(() =>
       trace?.stop(),

@@ -13,17 +13,11 @@ import type { TreeChange } from '../../warm.ts';
 
 const secondNs = 1_000_000_000n;
 
-class Conflict extends Error {
-  readonly path: string;
+/** Its message is what a person is told. */
+class Conflict extends Error {}
 
-  constructor(path: string) {
-    super(`conflict at ${path}`);
-    this.path = path;
-  }
-}
-
-/** What was applied, with the time that each changed file got; or the path where that was not possible. */
-export type Applied = { ok: true; times: ReadonlyMap<string, bigint> } | { ok: false; conflict: string };
+/** What was applied, with the time that each changed file got; or why that was not possible. */
+export type Applied = { ok: true; times: ReadonlyMap<string, bigint> } | { ok: false; reason: string };
 
 /**
  * Applies `changes` in their order. `source` is a folder that shows the changed base, `root` that of the workspace.
@@ -39,15 +33,21 @@ export function applyChanges(
   const timeOf = freshTimes(changes, seenNs);
   const isFolder = folderCheck(root);
   const names = new Map<string, string>();
+  const isWhole = linkCheck(changes);
   try {
     for (const change of changes) {
       const { path, after } = change;
-      if (!isFolder(posix.dirname(path))) throw new Conflict(path);
+      if (!isFolder(posix.dirname(path))) throw bothChanged(path);
       const at = join(root, path);
       const there = lstatIfAny(at);
       const thereType = there && typeOf(there);
       if (after?.type === thereType && (change.kind === 'metadata' || thereType === 'directory')) {
         setMetadata(at, after as Entry);
+        if (thereType === 'directory') continue;
+        // What copies the file with its mode goes by its time too.
+        const time = timeOf(after as Entry, there?.mtimeNs);
+        setTimes(at, time);
+        times.set(path, time);
         continue;
       }
       clear(change, at, thereType);
@@ -57,6 +57,8 @@ export function applyChanges(
         linkSync(fsPath(join(root, twin)), fsPath(at));
         continue;
       }
+      if (!isWhole(after, join(source, path)))
+        throw new Conflict(`/${path} has another name that did not change`);
       makeEntry(after, join(source, path), at);
       if (after.type === 'directory') continue;
       if (after.inode !== undefined) names.set(after.inode, path);
@@ -65,10 +67,22 @@ export function applyChanges(
       times.set(path, time);
     }
   } catch (error) {
-    if (error instanceof Conflict) return { ok: false, conflict: error.path };
+    if (error instanceof Conflict) return { ok: false, reason: error.message };
     throw error;
   }
   return { ok: true, times };
+}
+
+function bothChanged(path: string): Conflict {
+  return new Conflict(`/${path} was changed by it and by its base`);
+}
+
+/** Whether all names of an entry's inode are among the changes: only then they become one file again. */
+function linkCheck(changes: readonly TreeChange[]): (entry: Entry, host: string) => boolean {
+  const counts = new Map<string, bigint>();
+  for (const { after } of changes)
+    if (after?.inode !== undefined) counts.set(after.inode, (counts.get(after.inode) ?? 0n) + 1n);
+  return ({ inode }, host) => inode === undefined || lstatIfAny(host)?.nlink === counts.get(inode);
 }
 
 /** Takes away what is at a path. A folder goes only where the base has, or had, one: else the step made it. */
@@ -76,7 +90,7 @@ function clear({ path, before, after }: TreeChange, at: string, there: Entry['ty
   if (there === undefined) return;
   const isOfBase = before?.type === 'directory';
   if ((there === 'directory') !== isOfBase && (there === 'directory' || after?.type === 'directory'))
-    throw new Conflict(path);
+    throw bothChanged(path);
   rmSync(fsPath(at), { recursive: true, force: true });
 }
 

@@ -22,12 +22,12 @@ export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutc
   let isDone = false;
   try {
     const applied = bringUp(place, workspace, task.last, task.base);
-    if (!applied.ok) return { outcome: 'conflict', path: applied.conflict };
+    if (!applied.ok) return { outcome: 'conflict', reason: applied.reason };
     await untilPast(applied.times, task.signal);
     const { base } = task;
     const trace = task.isProbe
       ? undefined
-      : startTrace({ snapshots, root: workspace.root, start, base, made: applied.times });
+      : startTrace({ snapshots, root: workspace.root, op, start, base, made: applied.times });
     const snapshotOf = withMounts(task);
     using caches = await openCaches(place, op.mounts, { ...task, snapshotOf });
     const seen = { ...task, snapshotOf, caches: caches.hosts };
@@ -69,7 +69,7 @@ export function carry(
   let isDone = false;
   try {
     const applied = bringUp(place, workspace, last, base);
-    if (!applied.ok) return { outcome: 'conflict', path: applied.conflict };
+    if (!applied.ok) return { outcome: 'conflict', reason: applied.reason };
     const durationMs = performance.now() - startedMs;
     const snapshot = snapshots.commit(workspace, {
       ...{ key: undefined, parent: last.result, isDelta: true, stage, title, durationMs },

@@ -2,10 +2,11 @@
  * Which paths of its base a run has read or changed. Opening is seen by the kernel's fanotify; what was renamed, linked,
  * removed or had its metadata changed is seen in the result. Looking at a name or its metadata alone is not seen.
  */
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { watchOpens } from '../../../kit/fanotify.ts';
 import { lstat, lstatIfAny, typeOf } from '../../../kit/walk.ts';
-import type { SnapshotId } from '../../../plan/index.ts';
+import type { RunOp, SnapshotId } from '../../../plan/index.ts';
+import type { ReadKind, Reads } from '../../../store/warm.ts';
 import type { Snapshots } from '../snapshots/registry.ts';
 
 export interface Trace {
@@ -15,13 +16,15 @@ export interface Trace {
    * The paths, once the run's result is committed; a folder that was removed or replaced, with a `/` at its end, stands for
    * all below it. Undefined where some may be missing.
    */
-  reads(result: SnapshotId): ReadonlySet<string> | undefined;
+  reads(result: SnapshotId): Reads | undefined;
 }
 
 export interface TraceRequest {
   snapshots: Snapshots;
   /** Where the run's filesystem is mounted. */
   root: string;
+  /** What is run: says where of the file system its root folder is. */
+  op: Pick<RunOp, 'root'>;
   /** What the workspace was forked from. */
   start: SnapshotId | undefined;
   /** What the step runs on. */
@@ -33,11 +36,10 @@ export interface TraceRequest {
 /** Starts right before a run. Undefined where it can't be watched. */
 export function startTrace(request: TraceRequest): Trace | undefined {
   const { snapshots, root, base } = request;
-  // Only an overlay's mount is a file system that nobody else uses.
-  if (snapshots.driver.name !== 'overlay' || base === undefined) return undefined;
+  if (base === undefined) return undefined;
   const watch = watchOpens(root);
   if (watch === undefined) return undefined;
-  let opened: Set<string> | undefined;
+  let opened: ReturnType<typeof watch.stop>;
   let isOver = false;
   const stop = () => {
     if (!isOver) opened = watch.stop();
@@ -53,12 +55,21 @@ export function startTrace(request: TraceRequest): Trace | undefined {
         const host = snapshots.driver.locate(stack, path);
         return host && typeOf(lstat(host));
       };
-      const reads = new Set<string>();
-      for (const path of opened) if (typeInBase(path.slice(1)) === 'file') reads.add(path.slice(1));
-      for (const path of touchedPaths(request, result, typeInBase)) reads.add(path);
+      const reads = new Map<string, ReadKind>();
+      for (const path of touchedPaths(request, result, typeInBase)) reads.set(path, 'changed');
+      for (const [shown, use] of opened) {
+        const path = pathOf(request.op, shown);
+        if (path !== undefined && typeInBase(path) === 'file') reads.set(path, use);
+      }
       return reads;
     },
   };
+}
+
+/** The path in the snapshot of what a run sees as `shown`. */
+function pathOf({ root }: TraceRequest['op'], shown: string): string | undefined {
+  if (root.type === 'snapshot') return posix.join(root.path, shown).slice(1);
+  return shown.startsWith(`${root.work}/`) ? shown.slice(root.work.length + 1) : undefined;
 }
 
 function touchedPaths(
