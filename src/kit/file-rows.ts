@@ -2,10 +2,9 @@
  * Metadata of many files as rows of numbers in one array: an object for each of 20,000 files would cost more than the
  * system calls that fill it do.
  */
-import { type BigIntStats, closeSync, lstatSync } from 'node:fs';
+import { type BigIntStats, lstatSync } from 'node:fs';
 import { fsPath } from './names.ts';
-import { cPath, lastErrno, nativeNow, systemError } from './native.ts';
-import { openFolder, splitDevice } from './system.ts';
+import { splitDevice } from './system.ts';
 import type { EntryType } from './tree.ts';
 
 /** `rowFields` numbers a file, each below 2^32. */
@@ -149,88 +148,25 @@ export function rowOfPath(path: string): FileRows | undefined {
   return stats && rowOfStats(stats);
 }
 
-const statxPrototype = 'int statx(int dir, const char *path, int flags, unsigned int mask, void *buffer)';
-let statx: ReturnType<typeof nativeNow> | undefined;
-const STATX_BASIC_STATS = 0x7ff;
-const AT_SYMLINK_NOFOLLOW = 0x100;
-const AT_EMPTY_PATH = 0x1000;
-/** A struct statx (statx(2)) in 32-bit numbers. */
-const buffer = new Uint32Array(64);
-
-/** From so many files on, loading the native library (6 ms) costs less than it saves. */
-const worthNative = 1000;
-let seen = 0;
-
-/** Rows of the entries `names` of a folder, no links followed; names that are gone are taken out of the list. */
-export function readRows(folder: string, names: string[]): FileRows {
-  seen += names.length;
-  const rows = new Uint32Array(names.length * rowFields);
-  const fill = seen < worthNative ? fillOneByOne : fillNatively;
-  const there = fill(folder, names, rows);
-  names.length = there;
-  return there * rowFields === rows.length ? rows : rows.slice(0, there * rowFields);
-}
-
-function fillOneByOne(folder: string, names: string[], rows: FileRows): number {
-  const prefix = folder.endsWith('/') ? folder : `${folder}/`;
-  let there = 0;
-  for (const name of names) {
-    const row = rowOfPath(prefix + name);
-    if (row === undefined) continue;
-    names[there] = name;
-    rows.set(row, there * rowFields);
-    there += 1;
-  }
-  return there;
-}
-
-function fillNatively(folder: string, names: string[], rows: FileRows): number {
-  statx ??= nativeNow(statxPrototype);
-  const fd = openFolder(folder);
-  let there = 0;
-  try {
-    for (const name of names) {
-      if (statx(fd, cPath(fsPath(name)), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, buffer) < 0) {
-        const code = lastErrno();
-        if (code === 'ENOENT') continue;
-        throw systemError('statx', `${folder}/${name}`, code);
-      }
-      names[there] = name;
-      takeStatx(rows, there * rowFields);
-      there += 1;
-    }
-  } finally {
-    closeSync(fd);
-  }
-  return there;
-}
-
-/** The row of an open file. */
-export function rowOfDescriptor(fd: number): FileRows {
-  statx ??= nativeNow(statxPrototype);
-  if (statx(fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, buffer) < 0) throw systemError('statx');
-  const row = new Uint32Array(rowFields);
-  takeStatx(row, 0);
-  return row;
-}
-
-function takeStatx(rows: FileRows, at: number): void {
-  rows[at + field.links] = buffer[4] as number;
-  rows[at + field.uid] = buffer[5] as number;
-  rows[at + field.gid] = buffer[6] as number;
+/** Writes the `index`-th row from a struct statx (statx(2)) in 32-bit numbers. */
+export function putStatx(rows: FileRows, index: number, statx: Uint32Array): void {
+  const at = index * rowFields;
+  rows[at + field.links] = statx[4] as number;
+  rows[at + field.uid] = statx[5] as number;
+  rows[at + field.gid] = statx[6] as number;
   // A number of 16 bits, and 16 bits that mean nothing.
-  rows[at + field.mode] = (buffer[7] as number) & 0xffff;
-  rows[at + field.inode] = buffer[8] as number;
-  rows[at + field.inode + 1] = buffer[9] as number;
-  rows[at + field.size] = buffer[10] as number;
-  rows[at + field.size + 1] = buffer[11] as number;
-  rows[at + field.ctime] = buffer[24] as number;
-  rows[at + field.ctime + 1] = buffer[25] as number;
-  rows[at + field.ctimeNs] = buffer[26] as number;
-  rows[at + field.mtime] = buffer[28] as number;
-  rows[at + field.mtime + 1] = buffer[29] as number;
-  rows[at + field.mtimeNs] = buffer[30] as number;
+  rows[at + field.mode] = (statx[7] as number) & 0xffff;
+  rows[at + field.inode] = statx[8] as number;
+  rows[at + field.inode + 1] = statx[9] as number;
+  rows[at + field.size] = statx[10] as number;
+  rows[at + field.size + 1] = statx[11] as number;
+  rows[at + field.ctime] = statx[24] as number;
+  rows[at + field.ctime + 1] = statx[25] as number;
+  rows[at + field.ctimeNs] = statx[26] as number;
+  rows[at + field.mtime] = statx[28] as number;
+  rows[at + field.mtime + 1] = statx[29] as number;
+  rows[at + field.mtimeNs] = statx[30] as number;
   // Major and minor numbers.
-  rows[at + field.rdev] = (((buffer[32] as number) << 20) | (buffer[33] as number)) >>> 0;
-  rows[at + field.dev] = (((buffer[34] as number) << 20) | (buffer[35] as number)) >>> 0;
+  rows[at + field.rdev] = (((statx[32] as number) << 20) | (statx[33] as number)) >>> 0;
+  rows[at + field.dev] = (((statx[34] as number) << 20) | (statx[35] as number)) >>> 0;
 }

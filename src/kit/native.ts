@@ -46,6 +46,11 @@ export function nativeNow(prototype: string): NativeFunction {
   return load().libc.func(prototype) as unknown as NativeFunction;
 }
 
+/** Where a buffer lies in memory, for parameters of the type `uintptr_t`; it must be kept while calls use it. */
+export function addressOf(buffer: Uint8Array | Uint32Array): number {
+  return Number(load().koffi.address(buffer));
+}
+
 /** Name of the last system error in this thread (`ENOENT`). */
 export function lastErrno(): string {
   const { koffi } = load();

@@ -212,7 +212,7 @@ function nearPath(tree: Tree, path: string): string | undefined {
     if (tree.find([...names.slice(0, index), name].join('/')) !== undefined) continue;
     const folder = tree.find(before);
     if (folder === undefined || typeOfRow(folder.row) !== 'directory') return undefined;
-    const meant = nearest(name, tree.content(folder).names);
+    const meant = nearest(name, tree.content(folder).names());
     if (meant === undefined) return undefined;
     const whole = [...names.slice(0, index), meant, ...names.slice(index + 1)].join('/');
     return `Did you mean ${tree.find(whole) === undefined ? [...names.slice(0, index), meant].join('/') : whole}?`;

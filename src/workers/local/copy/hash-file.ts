@@ -2,8 +2,9 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { errnoOf, wrongUse } from '../../../kit/errors.ts';
-import { type FileRows, rowOfDescriptor, sameRow } from '../../../kit/file-rows.ts';
+import { type FileRows, sameRow } from '../../../kit/file-rows.ts';
 import { fsPath } from '../../../kit/names.ts';
+import { rowOfDescriptor } from '../../../kit/read-folder.ts';
 
 const chunk = Buffer.allocUnsafeSlow(1 << 20);
 

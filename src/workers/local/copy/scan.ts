@@ -84,8 +84,9 @@ function scanOf(summary: Summary, isKnown: boolean, startNs: bigint | undefined)
 
 function fingerprintOf(taken: TakenFolder): string {
   const hasher = createHash('sha256');
-  const add = ({ names, rows, folders }: TakenFolder) => {
-    hasher.update(`${names.join('\0')}\0\0`).update(rows);
+  const add = ({ nameBytes, rows, folders }: TakenFolder) => {
+    // A name is never empty, but for that of the top.
+    hasher.update(nameBytes).update('\0').update(rows);
     for (const folder of folders.values()) add(folder);
   };
   add(taken);
@@ -105,7 +106,7 @@ export interface Scanned {
 export interface ScannedFolder {
   /** Empty where it must not vouch for the folder. */
   fingerprint: string;
-  /** As they were; rows of entries that changed shortly before the scan are spoiled. */
+  /** As they were, in order of names; rows of entries that changed shortly before the scan are spoiled. */
   rows: FileRows;
   summary: Summary;
 }
@@ -136,12 +137,13 @@ function scanAll(
       scanned.folders.set(path, 'as-known');
       return before.summary;
     }
-    const rows = taken.rows.slice();
+    const sorted = taken.sorted();
+    const rows = sorted.rows.slice();
     const isRacy = spoilRacy(rows, startNs);
     scanned.isRacy ||= isRacy;
     const old = before && oldEntries(before);
-    const lines = taken.names.map((name, index) => {
-      const row = rowAt(taken.rows, index);
+    const lines = sorted.names.map((name, index) => {
+      const row = rowAt(sorted.rows, index);
       const was = old?.get(name);
       const content =
         was !== undefined && sameRow(was.row, row)
@@ -171,14 +173,12 @@ function oldEntries(known: KnownFolder): Map<string, { row: FileRows; line: stri
  * of a build at the same time.
  */
 function folderFingerprint(
-  { names, rows }: TakenFolder,
+  { nameBytes, rows }: TakenFolder,
   inners: ReadonlyMap<string, Summary>,
   sameAs: ReadonlyMap<string, string>,
 ): string {
   const below = [...inners.values()].map(({ manifest }) => manifest).join();
-  const hasher = createHash('sha256')
-    .update(`${names.join('\0')}\0\0${below}\0\0`)
-    .update(rows);
+  const hasher = createHash('sha256').update(nameBytes).update(`\0${below}\0\0`).update(rows);
   // A folder that is renamed changes which of two names of an inode comes first, and no file's metadata.
   if (sameAs.size > 0) hasher.update([...sameAs].flat().join('\0'));
   return hasher.digest('hex');
@@ -189,19 +189,30 @@ function linksOf(top: TakenFolder): Map<TakenFolder, Map<string, string>> {
   const firsts = new Map<string, string>();
   const found = new Map<TakenFolder, Map<string, string>>();
   const walk = (taken: TakenFolder, path: string) => {
-    for (const [index, name] of taken.names.entries()) {
+    const { names, rows } = taken.sorted();
+    for (const [index, name] of names.entries()) {
       const folder = taken.folders.get(name);
       if (folder !== undefined) walk(folder, joinPath(path, name));
-      if (linksOfRow(taken.rows, index) < 2 || typeOfRow(taken.rows, index) !== 'file') continue;
+      if (!isLinked(rows, index)) continue;
       const at = joinPath(path, name);
-      const inode = inodeOf(rowAt(taken.rows, index));
+      const inode = inodeOf(rowAt(rows, index));
       const first = firsts.get(inode);
       if (first === undefined) firsts.set(inode, at);
       else found.set(taken, (found.get(taken) ?? new Map<string, string>()).set(name, first));
     }
   };
-  walk(top, '');
+  if (hasLinked(top)) walk(top, '');
   return found;
+}
+
+/** Whether a file has more names than this one, there or elsewhere. */
+function isLinked(rows: FileRows, index: number): boolean {
+  return linksOfRow(rows, index) > 1 && typeOfRow(rows, index) === 'file';
+}
+
+function hasLinked({ rows, folders }: TakenFolder): boolean {
+  for (let index = 0; index < rows.length / rowFields; index++) if (isLinked(rows, index)) return true;
+  return [...folders.values()].some(hasLinked);
 }
 
 function spoilRacy(rows: FileRows, startNs: bigint | undefined): boolean {

@@ -8,8 +8,9 @@ import { type FileRows, rowAt, typeOfRow } from '../../../kit/file-rows.ts';
 import { compileIgnore, type IgnoreMatch, type IgnoreMatcher, notIgnored } from '../../../kit/ignore.ts';
 import { joinPath } from '../../../kit/walk.ts';
 import type { Selection } from '../../../plan/index.ts';
+import { type FolderContent, folderContent, keepEntries } from './folder-content.ts';
 import { hasWildcard, matchName } from './match-name.ts';
-import { type FolderContent, keepEntries, type Node, resolveIn, type Tree } from './tree.ts';
+import { type Node, resolveIn, type Tree } from './tree.ts';
 
 /** One file or folder that a copy takes. */
 export interface Pick {
@@ -23,7 +24,7 @@ export interface Pick {
 
 /** What is taken of a folder. */
 export interface TakenFolder extends FolderContent {
-  /** By name, in order, for each entry that is a folder. */
+  /** By name, for each entry that is a folder. */
   folders: ReadonlyMap<string, TakenFolder>;
 }
 
@@ -43,9 +44,10 @@ export function rowFinder(top: TakenFolder): (path: string) => FileRows {
   };
   return (path) => {
     const folder = path === '' ? top : folderAt(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
-    const index = folder && placeOf(folder.names, path.slice(path.lastIndexOf('/') + 1));
-    if (folder === undefined || index === undefined) throw new Error(`${path} is not part of the copy`);
-    return rowAt(folder.rows, index);
+    const sorted = folder?.sorted();
+    const index = sorted && placeOf(sorted.names, path.slice(path.lastIndexOf('/') + 1));
+    if (sorted === undefined || index === undefined) throw new Error(`${path} is not part of the copy`);
+    return rowAt(sorted.rows, index);
   };
 }
 
@@ -97,21 +99,21 @@ function matches(tree: Tree, pattern: string): Match[] | undefined {
   if (first === -1) return start && [{ name: posix.basename(`/${fixed.join('/')}`), node: start }];
   let level: Match[] = start ? [{ name: '', node: start }] : [];
   for (const name of names.slice(first)) {
-    level = level.flatMap(({ node }) =>
-      isFile(node)
-        ? []
-        : tree
-            .content(node)
-            .names.flatMap((own, index) =>
-              matchName(name, own) ? [{ name: own, node: tree.entry(node, index) }] : [],
-            ),
-    );
+    level = level.flatMap(({ node }) => (isFile(node) ? [] : matchesIn(tree, node, name)));
   }
   // Only what was found itself is followed, not links among the folders that a pattern passes.
   return level.flatMap(({ name, node }) => {
     const real = resolveIn(tree, node.path);
     return real ? [{ name, node: real }] : [];
   });
+}
+
+function matchesIn(tree: Tree, folder: Node, pattern: string): Match[] {
+  const found = tree
+    .content(folder)
+    .names()
+    .flatMap((name, index) => (matchName(pattern, name) ? [{ name, node: tree.entry(folder, index) }] : []));
+  return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Decides over what is below a picked folder. Undefined: left out, with all below it. */
@@ -154,7 +156,8 @@ function pickAll(
   const folders = new Map<string, TakenFolder>();
   if (!isFile(node))
     folders.set('', take(tree, node, noMatches, { top: node.path, judge: judgeOf(exclude, include) }));
-  return { name, top: node.path, taken: { names: [''], rows: node.row, folders } };
+  const alone = folderContent({ nameBytes: Uint8Array.of(0), rows: node.row });
+  return { name, top: node.path, taken: { ...alone, folders } };
 }
 
 function take(
@@ -169,12 +172,12 @@ function take(
   const kept = keepEntries(content, (index) => {
     const isFolder = typeOfRow(content.rows, index) === 'directory';
     if (by.judge === undefined && !isFolder) return true;
-    const name = content.names[index] as string;
+    const name = content.names()[index] as string;
     const verdict = by.judge ? by.judge(joinPath(below, name), isFolder, above) : all;
     if (verdict === undefined || !isFolder) return verdict !== undefined;
     const child = tree.entry(folder, index);
     const inner = take(tree, child, verdict.matches, by);
-    if ((child.match.ignored || !verdict.isTaken) && inner.names.length === 0) return false;
+    if ((child.match.ignored || !verdict.isTaken) && inner.rows.length === 0) return false;
     folders.set(name, inner);
     return true;
   });
@@ -194,6 +197,6 @@ function selectParents(tree: Tree, path: string, selection: Selection): Pick[] |
   const picks = tops
     .filter(({ node }) => !isFile(node))
     .map(({ node }) => pickAll(tree, node, '', exclude, include))
-    .filter(({ taken }) => taken.folders.get('')?.names.length !== 0);
+    .filter(({ taken }) => taken.folders.get('')?.rows.length !== 0);
   return picks.length === 0 && !hasWildcard(path) ? undefined : picks;
 }

@@ -4,10 +4,12 @@
  */
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { type FileRows, readRows, rowAt, rowFields, rowOfPath, typeOfRow } from '../../../kit/file-rows.ts';
+import { type FileRows, rowAt, rowOfPath, typeOfRow } from '../../../kit/file-rows.ts';
 import { compileIgnore, type IgnoreMatch, notIgnored } from '../../../kit/ignore.ts';
 import { decodeName, fsPath } from '../../../kit/names.ts';
-import { joinPath, listFolder, lstatIfAny } from '../../../kit/walk.ts';
+import { readFolder } from '../../../kit/read-folder.ts';
+import { joinPath, lstatIfAny } from '../../../kit/walk.ts';
+import { type FolderContent, folderContent, keepEntries } from './folder-content.ts';
 
 export interface Node {
   /** Relative to the tree's root; `''` is the root. */
@@ -15,14 +17,6 @@ export interface Node {
   row: FileRows;
   /** What the ignore patterns say of it. A folder that they leave out stays for what they take back below it. */
   match: IgnoreMatch;
-}
-
-/** What is in a folder. */
-export interface FolderContent {
-  /** Sorted. */
-  names: readonly string[];
-  /** A row a name. */
-  rows: FileRows;
 }
 
 export interface Tree {
@@ -66,15 +60,11 @@ export function openTree(root: string, patterns: readonly string[] = []): Tree {
     return node;
   };
   const list = (folder: Node): FolderContent => {
-    const all = listFolder(join(root, folder.path));
-    const names = ignore ? all.filter((name) => !isOut(matchOf(joinPath(folder.path, name), folder))) : all;
-    const rows = readRows(join(root, folder.path), names);
-    return keepEntries({ names, rows }, (index) => {
-      const type = typeOfRow(rows, index);
+    const all = folderContent(readFolder(join(root, folder.path)));
+    return keepEntries(all, (index) => {
+      const type = typeOfRow(all.rows, index);
       if (type === 'socket') return false;
-      return (
-        !ignore?.hasExceptions || !isOut(matchOf(joinPath(folder.path, names[index] as string), folder), type)
-      );
+      return !ignore || !isOut(matchOf(joinPath(folder.path, all.names()[index] as string), folder), type);
     });
   };
   const content = (folder: Node): FolderContent => {
@@ -88,21 +78,11 @@ export function openTree(root: string, patterns: readonly string[] = []): Tree {
     content,
     entry(folder, index) {
       const { names, rows } = content(folder);
-      const path = joinPath(folder.path, names[index] as string);
+      const path = joinPath(folder.path, names()[index] as string);
       return { path, row: rowAt(rows, index), match: matchOf(path, folder) };
     },
     leavesOut: (path) => find(path) === undefined && lstatIfAny(join(root, path)) !== undefined,
   };
-}
-
-/** The entries at those places of a folder's content for which `keeps` says so. */
-export function keepEntries(content: FolderContent, keeps: (index: number) => boolean): FolderContent {
-  const kept: number[] = [];
-  for (let index = 0; index < content.names.length; index++) if (keeps(index)) kept.push(index);
-  if (kept.length === content.names.length) return content;
-  const rows = new Uint32Array(kept.length * rowFields);
-  for (const [to, from] of kept.entries()) rows.set(rowAt(content.rows, from), to * rowFields);
-  return { names: kept.map((index) => content.names[index] as string), rows };
 }
 
 /**
