@@ -21,9 +21,9 @@ import {
   parseCount,
   parseCpus,
   parseDuration,
+  parseMemory,
   parseNetwork,
   parsePairs,
-  parseSize,
   parseSourceDateEpoch,
 } from './values.ts';
 
@@ -178,7 +178,7 @@ export function readBuildFlags(
     outputs,
     limits: {
       ...optional('cpus', raw.cpus, (text) => parseCpus('--cpus', text)),
-      ...optional('memoryBytes', raw.memory, (text) => parseSize('--memory', text)),
+      ...optional('memoryBytes', raw.memory, (text) => parseMemory('--memory', text)),
       ...optional('pids', raw.pids, (text) => parseCount('--pids', text)),
     },
     jobs: raw.jobs === undefined ? availableParallelism() : parseCount('--jobs', raw.jobs),

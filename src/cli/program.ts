@@ -46,7 +46,7 @@ export async function runCommand(args: readonly string[]): Promise<void> {
     await parse(asRoot(await load()), args.slice(1));
     return;
   }
-  if (name !== undefined && !name.startsWith('-') && name !== 'help') throw unknownCommand(name);
+  if (name !== undefined && !name.startsWith('-') && name !== 'help') throw await unknownCommand(name);
   if (name === 'help' && args[1] !== undefined && !args[1].startsWith('-')) {
     await runCommand([...args.slice(1), '--help']);
     return;
@@ -54,10 +54,12 @@ export async function runCommand(args: readonly string[]): Promise<void> {
   await parse(await wholeProgram(), name === undefined || name === 'help' ? ['--help'] : args);
 }
 
-function unknownCommand(name: string): UserError {
+async function unknownCommand(name: string): Promise<UserError> {
+  const { knownElsewhere } = await import('./elsewhere.ts');
   const meant = nearest(name, Object.keys(commands));
+  const hint = meant === undefined ? 'See `cambium --help`.' : `Did you mean \`cambium ${meant}\`?`;
   return wrongUse('unknown-command', `There is no command \`${name}\`.`, {
-    hint: meant === undefined ? 'See `cambium --help`.' : `Did you mean \`cambium ${meant}\`?`,
+    hint: knownElsewhere(name) ?? hint,
   });
 }
 

@@ -1,7 +1,7 @@
 /** Values of flags: each function takes what a person typed and gives the value, or a clear error (exit code 2). */
 
 import { hostPlatform } from '../images/sources/platform.ts';
-import { readCores, readSizeBytes } from '../kit/amounts.ts';
+import { leastMemoryBytes, readCores, readSizeBytes } from '../kit/amounts.ts';
 import { wrongUse } from '../kit/errors.ts';
 import { nearest } from '../kit/suggest.ts';
 import type { Network, Platform } from '../plan/index.ts';
@@ -14,6 +14,13 @@ export function badValue(flag: string, value: string, needs: string): Error {
 export function parseSize(flag: string, text: string): number {
   const bytes = readSizeBytes(text.trim());
   if (!bytes) throw badValue(flag, text, 'it takes a size, such as 512m or 2g');
+  return bytes;
+}
+
+/** The memory that a command may use, in bytes. */
+export function parseMemory(flag: string, text: string): number {
+  const bytes = parseSize(flag, text);
+  if (bytes < leastMemoryBytes) throw badValue(flag, text, 'it takes 6m or more; a number alone is bytes');
   return bytes;
 }
 

@@ -1,5 +1,5 @@
 /** What a build file says that a step may use: `memory=4g cpus=2 pids=100`. */
-import { readCores, readSizeBytes } from '../kit/amounts.ts';
+import { leastMemoryBytes, readCores, readSizeBytes } from '../kit/amounts.ts';
 import { didYouMean } from '../kit/suggest.ts';
 import type { Compute } from '../plan/index.ts';
 
@@ -18,7 +18,8 @@ export function readCompute(entries: Iterable<readonly [name: string, text: stri
       compute.cpus = cpus;
     } else if (name === 'memory') {
       const memoryBytes = readSizeBytes(text);
-      if (!memoryBytes) return badAmount(name, text, 'a size, such as 512m or 2g');
+      if (memoryBytes === undefined) return badAmount(name, text, 'a size, such as 512m or 2g');
+      if (memoryBytes < leastMemoryBytes) return badAmount(name, text, '6m or more; a number alone is bytes');
       compute.memoryBytes = memoryBytes;
     } else if (name === 'pids') {
       if (!/^\d{1,9}$/.test(text)) return badAmount(name, text, 'a whole number; 0 is no limit');

@@ -11,6 +11,9 @@ export function readSizeBytes(text: string): number | undefined {
   return Number.isSafeInteger(size) ? size : undefined;
 }
 
+/** What a runtime needs to start a command at all; Docker takes no less either. */
+export const leastMemoryBytes = 6 * 1024 ** 2;
+
 /** A number of cores, maybe a fraction, of at least a hundredth; or undefined. */
 export function readCores(text: string): number | undefined {
   const cores = Number(text);

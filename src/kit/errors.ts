@@ -76,7 +76,9 @@ export function errnoOf(error: unknown): string | undefined {
 function sqliteErrno(error: unknown): string | undefined {
   const text = error instanceof Error ? error.message : '';
   if (/database or disk is full/i.test(text)) return 'ENOSPC';
-  return /attempt to write a readonly database/i.test(text) ? 'EROFS' : undefined;
+  if (!/attempt to write a readonly database/i.test(text)) return undefined;
+  // Root has all rights: what refuses it is the disk.
+  return process.getuid?.() === 0 ? 'EROFS' : 'EACCES';
 }
 
 /**
@@ -97,12 +99,21 @@ export function explainSystemError(error: unknown, doing: string): unknown {
       return outside('reader-gone', `What reads the output went away while ${doing}.`, rest);
     case 'EACCES':
     case 'EPERM':
-    case 'EROFS':
       return outside('no-permission', `Permission was denied while ${doing}: ${(error as Error).message}.`, {
         ...rest,
         hint: 'Run as root, or choose another place with --store.',
       });
+    case 'EROFS':
+      return readOnlyDisk(`The disk is read-only, while ${doing}: ${(error as Error).message}.`, error);
     default:
       return error;
   }
+}
+
+/** Whoever asks: nothing can be written to a disk that is mounted read-only. */
+export function readOnlyDisk(message: string, cause: unknown): UserError {
+  return outside('read-only-disk', message, {
+    cause,
+    hint: 'Mount it to be written to, or choose another place.',
+  });
 }

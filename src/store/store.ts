@@ -11,10 +11,10 @@
  *     locks/              one file a step that is being run
  *     run/RUN/            what one process has under way; rubbish once nobody holds run/RUN/lock
  */
-import { statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { errnoOf, explainSystemError, outside } from '../kit/errors.ts';
+import { errnoOf, explainSystemError, outside, readOnlyDisk } from '../kit/errors.ts';
 import { makeFolder } from '../kit/make-folder.ts';
 import { type Database, openDatabase } from './database.ts';
 
@@ -65,6 +65,16 @@ export function makeFolders(dir: string): void {
   for (const folder of folders) makeFolder(join(dir, folder), folder === 'volumes' ? 0o700 : 0o711);
 }
 
+/** What the disk says, whoever asks: rights come second. */
+function isReadOnly(dir: string): boolean {
+  try {
+    accessSync(dir, constants.W_OK);
+    return false;
+  } catch (error) {
+    return errnoOf(error) === 'EROFS';
+  }
+}
+
 function storeError(error: unknown, dir: string): unknown {
   const code = errnoOf(error);
   const text = error instanceof Error ? error.message : String(error);
@@ -73,7 +83,8 @@ function storeError(error: unknown, dir: string): unknown {
       cause: error,
     });
   }
-  if (/readonly database|unable to open|attempt to write a readonly/i.test(text)) {
+  if (/readonly database|unable to open/i.test(text)) {
+    if (isReadOnly(dir)) return readOnlyDisk(`The store ${dir} is on a read-only disk.`, error);
     return outside('no-permission', `The store ${dir} can't be opened for writing.`, {
       cause: error,
       hint: 'Run as root, or choose another place with --store.',

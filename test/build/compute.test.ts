@@ -84,6 +84,7 @@ describe('what build files say', () => {
 
   test.each([
     ['memory=lots', /`lots` of memory is wrong.*such as 512m/],
+    ['memory=100', /`100` of memory is wrong.*6m or more/],
     ['memroy=1g', /unknown word: memroy[\s\S]*Did you mean memory/],
     ['memory 1g', /can't be read at `memory 1g`/],
     ['', /can't be read/],

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { commands } from '../../src/cli/program.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const bundle = join(root, 'dist/cambium.cjs');
@@ -42,34 +43,29 @@ test('the version is that of the package', () => {
 });
 
 describe('help', () => {
-  const commands = [
-    'build',
-    'plan',
-    'explain',
-    'run',
-    'shell',
-    'image',
-    'volume',
-    'cache',
-    'store',
-    'doctor',
-    'init',
-  ];
+  const names = Object.keys(commands);
 
   test.each([[], ['--help'], ['help']])('cambium %s names every command', (...args: string[]) => {
     const { stdout, status } = cambium(args);
     expect(status).toBe(0);
-    for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
+    for (const command of names) expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
   });
 
-  test.each(commands)('cambium %s --help has examples', (command) => {
-    const { stdout, status, stderr } = cambium([command, '--help']);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toContain(`Usage: cambium ${command}`);
-    expect(stdout).toMatch(/Examples:\n {2}cambium /);
-    expect(cambium(['help', command]).stdout).toBe(stdout);
-    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  test.each(names)('cambium %s --help has examples, also of what is below, in 80 columns', (command) => {
+    expect(cambium(['help', command]).stdout).toBe(helpOf(command));
+    const below = /^Commands:\n((?: .*\n)+)/m.exec(helpOf(command))?.[1] ?? '';
+    for (const [, name] of below.matchAll(/^ {2}([a-z]\S*)/gm)) helpOf(command, name as string);
   });
+
+  /** What the help of a command says, after all was checked that holds for each. */
+  function helpOf(...words: string[]): string {
+    const { stdout, status, stderr } = cambium([...words, '--help']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toContain(`Usage: cambium ${words.join(' ')}`);
+    expect(stdout).toMatch(/Examples:\n {2}\S/);
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    return stdout;
+  }
 });
 
 describe('wrong use: exit code 2, a hint, no stack', () => {
@@ -87,6 +83,10 @@ describe('wrong use: exit code 2, a hint, no stack', () => {
     [['build', 'nowhere.spec'], 'nowhere.spec', ''],
     [['image'], 'command is missing', '--help'],
     [['image', 'lss'], 'lss', '`ls`'],
+    [['images'], 'no command `images`', '`cambium image ls`'],
+    [['volume', 'prune', '-f'], '`cambium volume prune`', '`cambium cache prune --volumes`'],
+    [['image', 'prune', '-a'], '`cambium image prune`', '`cambium cache prune`'],
+    [['build', '--memory', '1'], '--memory', '6m or more'],
     [['store', 'create', 'x', '--size', '1g'], '--btrfs', ''],
     [['explain'], 'step', ''],
   ])('cambium %j', (args, message, hint) => {
@@ -174,6 +174,21 @@ test('doctor looks at this machine, and runs a container', () => {
     findings.filter(({ name, state }) => /^(runc|crun)$/.test(name) && state === 'ok').length,
   ).toBeGreaterThan(0);
   expect(status).toBe(findings.some(({ state }) => state === 'missing') ? 3 : 0);
+});
+
+test.each(['bare', 'used'])('a read-only disk is called so, not a lack of rights: %s', (name) => {
+  const where = join(dir, name);
+  mkdirSync(where);
+  if (name === 'used') cambium(['store', 'info', '--store', join(where, 'store')]);
+  const script = `mount --bind '${where}' '${where}' && mount -o remount,bind,ro '${where}' && exec "$@"`;
+  const command = [process.execPath, bundle, 'volume', 'create', 'a', '--store', join(where, 'store')];
+  const { status, stderr } = spawnSync('unshare', ['--mount', 'sh', '-c', script, 'sh', ...command], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'], NO_COLOR: '1' },
+  });
+  expect(stderr).toMatch(/^error: .*read-only/i);
+  expect(stderr).not.toContain('Run as root');
+  expect(status).toBe(3);
 });
 
 describe('init', () => {

@@ -362,6 +362,8 @@ test.each([
   [['--timeout', 'soon', 'box', 'true'], 2, 'a duration'],
   [['--cpus', '-1', 'box', 'true'], 2, 'number of cores'],
   [['--memory', 'much', 'box', 'true'], 2, 'a size'],
+  [['-m', '1', 'box', 'true'], 2, '6m or more'],
+  [['--ulimit', 'nofile=5', 'box', 'true'], 2, 'too low for the container runtime'],
   [['--pids', '-3', 'box', 'true'], 2, 'whole number'],
   [['--hostname', 'a b', 'box', 'true'], 2, 'letters, digits'],
   [['--commit', 'Bad Name', 'box', 'true'], 2, 'is no name of an image'],

@@ -5,6 +5,7 @@ import {
   parseCount,
   parseCpus,
   parseDuration,
+  parseMemory,
   parseNetwork,
   parsePairs,
   parsePlatform,
@@ -30,12 +31,12 @@ test.each([
   ['1.5k', 1536],
   ['100', 100],
   ['100b', 100],
-])('--memory %s is %i bytes', (text, bytes) => {
-  expect(parseSize('--memory', text)).toBe(bytes);
+])('the size %s is %i bytes', (text, bytes) => {
+  expect(parseSize('--shm-size', text)).toBe(bytes);
 });
 
-test.each(['', 'g', '-1m', '0', '12q', '1e3', '0x10'])('--memory %j is wrong use', (text) => {
-  expect(errorOf(() => parseSize('--memory', text))).toMatchObject({ code: 'bad-value', exitCode: 2 });
+test.each(['', 'g', '-1m', '0', '12q', '1e3', '0x10', '5m', '2048'])('--memory %j is wrong use', (text) => {
+  expect(errorOf(() => parseMemory('--memory', text))).toMatchObject({ code: 'bad-value', exitCode: 2 });
 });
 
 test('numbers', () => {

@@ -9,7 +9,7 @@ import { outputTypes, parseOutputs } from '../outputs.ts';
 import { plainRenderer } from '../progress/plain.ts';
 import { listenForInterrupts } from '../signals.ts';
 import { usageCells, usageHeads } from '../stats.ts';
-import { formatBytes, formatTable } from '../text.ts';
+import { cut, formatBytes, formatTable } from '../text.ts';
 import { parseSourceDateEpoch } from '../values.ts';
 
 interface Flags {
@@ -33,12 +33,14 @@ export function definitions(inStore: InStore): Definition[] {
       withJson(new Command('history').description('how an image came about, the newest first'))
         .argument('<image>', 'a name or an id')
         .option('--stats', 'show what each command used when it ran', false)
-        .action((name: string, flags: Flags & { stats: boolean }) =>
+        .option('--no-trunc', 'show long commands whole')
+        .action((name: string, flags: HistoryFlags) =>
           inStore(flags, (store) => history(store, name, flags)),
         ),
       [
         ['cambium image history hello:latest', 'what made each layer, and how big it is'],
         ['cambium image history --stats hello:latest', 'and the time, CPU, memory and disk that it took'],
+        ['cambium image history --no-trunc hello:latest', 'long commands as they are'],
       ],
     ],
     [
@@ -124,7 +126,15 @@ async function inspect(store: Store, names: readonly string[]): Promise<void> {
   });
 }
 
-async function history(store: Store, name: string, { json: asJson, stats }: Flags & { stats: boolean }) {
+interface HistoryFlags extends Flags {
+  stats: boolean;
+  trunc: boolean;
+}
+
+/** As wide as Docker shows it. */
+const commandColumns = 45;
+
+async function history(store: Store, name: string, { json: asJson, stats, trunc }: HistoryFlags) {
   const image = requireImage(store.db, name);
   const { imageHistory } = await import('../../images/index.ts');
   await withSnapshots(store, async (context) => {
@@ -135,7 +145,7 @@ async function history(store: Store, name: string, { json: asJson, stats }: Flag
         created,
         formatBytes(sizeBytes),
         ...(stats ? usageCells(usage) : []),
-        createdBy,
+        trunc ? cut(createdBy.replace(/\s+/g, ' '), commandColumns) : createdBy,
       ]);
       print(formatTable([['CREATED', 'SIZE', ...(stats ? usageHeads : []), 'BY'], ...rows]));
     }

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { listImages, platformText, removeImage, shortName, tagImage } from '../../images/index.ts';
 import type { Store } from '../../store/store.ts';
 import { storeOption } from '../build-flags.ts';
+import { refuseBelow } from '../elsewhere.ts';
 import { addExamples } from '../help.ts';
 import { print } from '../io.ts';
 import { withStore } from '../open-store.ts';
@@ -28,6 +29,7 @@ export function define(): Command {
   ];
   for (const [definition, examples] of below)
     command.addCommand(addExamples(definition.addOption(storeOption()), examples));
+  refuseBelow(command, 'prune', 'What no image needs goes by `cambium cache prune`.');
   return addExamples(command, [
     ['cambium image ls', 'all images with a name'],
     ['cambium image export hello:latest -o type=docker,dest=hello.tar', 'for docker load'],

@@ -15,9 +15,6 @@ export function define(): Command {
   });
   return addExamples(command, [
     ['cambium verify -t app', 'exit code 4 when a path differs'],
-    [
-      'cambium rebuild -t app && cambium verify -t app && cambium image export app -o type=oci,dest=out/',
-      'before it leaves this machine',
-    ],
+    ['cambium rebuild -t app && cambium verify -t app', 'before it leaves this machine'],
   ]);
 }

@@ -17,6 +17,7 @@ import {
   volumeBytes,
 } from '../../volumes/index.ts';
 import { storeOption } from '../build-flags.ts';
+import { refuseBelow } from '../elsewhere.ts';
 import { formatRows } from '../format.ts';
 import { addExamples } from '../help.ts';
 import { print } from '../io.ts';
@@ -59,6 +60,11 @@ export function define(): Command {
   ];
   for (const [definition, examples] of below)
     command.addCommand(addExamples(definition.addOption(storeOption()), examples));
+  refuseBelow(
+    command,
+    'prune',
+    'Caches that nobody uses go by `cambium cache prune --volumes`; a volume of your own by `cambium volume rm`.',
+  );
   return addExamples(command, [
     ['cambium volume create src --from ./tree', 'make one'],
     ['cambium volume ls', 'which there are'],

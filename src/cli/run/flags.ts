@@ -8,7 +8,15 @@ import type { CommandMount, Limits } from '../../workers/local/index.ts';
 import { storeOption } from '../build-flags.ts';
 import { readHost, readUlimit } from '../dockerfile-flags.ts';
 import { repeatable } from '../repeatable.ts';
-import { badValue, parseCount, parseCpus, parseDuration, parseNetwork, parseSize } from '../values.ts';
+import {
+  badValue,
+  parseCount,
+  parseCpus,
+  parseDuration,
+  parseMemory,
+  parseNetwork,
+  parseSize,
+} from '../values.ts';
 import { readMounts } from './mounts.ts';
 import { readPorts, type WantedPort } from './ports.ts';
 import { readVariables, type Wishes } from './process.ts';
@@ -119,7 +127,7 @@ export function readRunFlags(raw: RawRunFlags, argv: readonly string[], cwd: str
     terminal: readTerminal(raw),
     limits: {
       ...given('cpus', limitOf(raw.cpus), (text) => parseCpus('--cpus', text)),
-      ...given('memoryBytes', limitOf(raw.memory), (text) => parseSize('--memory', text)),
+      ...given('memoryBytes', limitOf(raw.memory), (text) => parseMemory('--memory', text)),
       // Docker and podman have -1 for no limit.
       ...given('pids', pids, (text) => (text === '-1' ? 0 : parseCount('--pids', text, 0))),
     },

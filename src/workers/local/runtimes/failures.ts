@@ -1,6 +1,6 @@
 /** What a runtime says when it can't start a command, told in our words. */
 import { readFileSync } from 'node:fs';
-import { outside } from '../../../kit/errors.ts';
+import { outside, wrongUse } from '../../../kit/errors.ts';
 import { logFile } from './launch.ts';
 
 export type StartFailure =
@@ -30,6 +30,8 @@ export function startFailure(
     const needed = said.match(/peak usage: (\d+)/)?.[1];
     return { kind: 'out-of-memory', ...(needed === undefined ? {} : { neededBytes: Number(needed) }) };
   }
+  // It lives under the limits of the command before it becomes that.
+  if (/too many open files/i.test(said)) return { kind: 'broken', error: tooFewFiles() };
   const program = argv[0] ?? '';
   const notFound = (message: string): StartFailure => ({
     kind: 'not-found',
@@ -54,6 +56,12 @@ export function startFailure(
       },
     ),
   };
+}
+
+function tooFewFiles(): Error {
+  return wrongUse('too-few-files', 'The limit of open files is too low for the container runtime itself.', {
+    hint: 'Give more with --ulimit nofile=64. A command that is to have less sets it itself: sh -c "ulimit -n 10; …"',
+  });
 }
 
 function execMessage(program: string, reason: string): string {
