@@ -56,6 +56,8 @@ export interface BuildFlags extends PlanFlags {
   iidFile?: string;
   metadataFile?: string;
   sourceDateEpoch?: number;
+  /** A warm image may go to registries. */
+  allowWarm?: boolean;
 }
 
 /** What commander gives: texts, as they were typed. */

@@ -23,6 +23,7 @@ export type BuildKind = 'build' | 'rebuild' | 'verify';
 
 /** Builds as the flags say, shows progress, and sets the exit code. */
 export async function runBuild(given: BuildFlags, kind: BuildKind): Promise<void> {
+  const startedAt = Date.now();
   using held = await holdVolumes(given);
   const { flags } = held;
   using project = await openProjectOf(flags, process.cwd());
@@ -36,19 +37,25 @@ export async function runBuild(given: BuildFlags, kind: BuildKind): Promise<void
       return;
     }
     const run = await runnerOf(kind);
-    const renderer = await chooseRenderer(flags);
+    const renderer = await chooseRenderer(flags, kind);
     const usage = flags.stats ? (await import('./stats.ts')).usageOfBuild() : undefined;
+    const wanted = requestOf(flags, project, store);
+    const { accountOf, formatAccount } = kind === 'rebuild' ? await import('./rebuild-account.ts') : {};
+    const account = accountOf?.(wanted, startedAt);
     const { sink, last } = remembering((event) => {
       usage?.onEvent(event);
+      account?.onEvent(event);
       renderer.onEvent(event);
     });
     const interruption = listenForInterrupts(() => tell('\nstopping: press Ctrl-C again to end at once\n'));
     try {
       const result = await run({
-        ...requestOf(flags, project, store),
+        ...wanted,
         signal: interruption.signal,
         onEvent: sink,
       });
+      const rebuilt = result.outcome === 'done' ? account?.rebuilt(result) : undefined;
+      if (rebuilt) renderer.onEvent(rebuilt);
       renderer.close();
       if (result.outcome === 'done') writeResultFiles(flags, result.digest ?? '', result.imageId);
       if (result.outcome === 'failed' && flags.progress !== 'json') {
@@ -58,6 +65,8 @@ export async function runBuild(given: BuildFlags, kind: BuildKind): Promise<void
       }
       const done = last();
       if (done && saysSummary(flags)) tell(formatSummary(done, colorsFor(standardError)));
+      if (rebuilt && formatAccount && saysSummary(flags))
+        tell(formatAccount(rebuilt, colorsFor(standardError)));
       if (usage !== undefined && flags.progress !== 'json') tell(usage.table());
       process.exitCode = exitCodes[result.outcome];
       if ('drifts' in result) {
@@ -81,7 +90,7 @@ export function requestOf(
     store,
     path,
     ...(dockerfile && { dockerfile, provisions: flags.dockerfile.provisions }),
-    ...pick(flags, ['settingsFile', 'target', 'network', 'sourceDateEpoch', 'timeoutMs']),
+    ...pick(flags, ['settingsFile', 'target', 'network', 'sourceDateEpoch', 'timeoutMs', 'allowWarm']),
     set: flags.set,
     tags: flags.tags,
     labels: flags.labels,
@@ -113,7 +122,7 @@ function saysSummary({ quiet, progress }: BuildFlags): boolean {
   return !quiet && progress !== 'json' && progress !== 'none';
 }
 
-async function chooseRenderer(flags: BuildFlags): Promise<Renderer> {
+async function chooseRenderer(flags: BuildFlags, kind: BuildKind): Promise<Renderer> {
   if (flags.quiet) return silentRenderer();
   switch (resolveMode(flags.progress, standardError, process.env)) {
     case 'none':
@@ -125,7 +134,7 @@ async function chooseRenderer(flags: BuildFlags): Promise<Renderer> {
       return plainRenderer(tell);
     case 'tty': {
       const { ttyRenderer } = await import('./progress/tty.ts');
-      return ttyRenderer(process.stderr, colorsFor(standardError));
+      return ttyRenderer(process.stderr, colorsFor(standardError), { saysWhy: kind === 'rebuild' });
     }
   }
 }

@@ -32,6 +32,8 @@ export interface BuildRequest extends ProjectRequest {
   jobs: number;
   /** The image's digest is asked for, though no output needs it. */
   needDigest: boolean;
+  /** An image that no clean build has confirmed may be sent to registries too. */
+  allowWarm?: boolean;
   /** Seconds since the epoch: no time in a layer is later. */
   sourceDateEpoch?: number;
   timeoutMs?: number;

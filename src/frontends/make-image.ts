@@ -18,6 +18,7 @@ import {
   writeOutput,
 } from '../images/index.ts';
 import type { Digest } from '../kit/digest.ts';
+import { wrongUse } from '../kit/errors.ts';
 import type { ImageConfig, Plan, PlanResult, SnapshotId, Step, StepId } from '../plan/index.ts';
 import { lineageOf, type SnapshotRow } from '../store/snapshots.ts';
 import type { Store } from '../store/store.ts';
@@ -43,6 +44,11 @@ export async function makeImage(
   const image = saveResults(request, plan, snapshots, state);
   const made: MadeImage = { imageId: image.id, tags: request.tags };
   if (outputs.length === 0 && !request.needDigest) return made;
+  if (state === 'warm' && !request.allowWarm && outputs.some(({ type }) => type === 'registry')) {
+    throw wrongUse('warm-image', 'The image is built, and not sent: no clean build has confirmed it.', {
+      hint: 'Confirm and send it with `cambium verify --push`, or send it as it is with --allow-warm.',
+    });
+  }
   const context: ImageContext = { store, snapshots: (await open()).snapshots };
   const clamp = request.sourceDateEpoch === undefined ? {} : { clampSeconds: request.sourceDateEpoch };
   let sent: Digest | undefined;

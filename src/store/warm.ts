@@ -132,12 +132,16 @@ export function dropWarmParts(db: Database, builder: string, slot: string, part 
   db.prepare('DELETE FROM warm_steps WHERE builder = ? AND slot = ? AND part >= ?').run(builder, slot, part);
 }
 
+/** The image that a builder built last. */
+export function lastWarmImage(db: Database, builder: string): string | undefined {
+  const row = db.prepare('SELECT image FROM warm_builders WHERE builder = ?').get(builder);
+  return (row as { image: string } | undefined)?.image;
+}
+
 /** Notes what a builder built last, which stays whether it has a tag or not; the one before goes when it has none. */
 export function noteWarmImage(db: Database, builder: string, image: string): void {
   transaction(db, () => {
-    const last = db.prepare('SELECT image FROM warm_builders WHERE builder = ?').get(builder) as
-      | { image: string }
-      | undefined;
+    const last = lastWarmImage(db, builder);
     db.prepare('INSERT OR REPLACE INTO warm_builders (builder, image, updated_ms) VALUES (?, ?, ?)').run(
       builder,
       image,
@@ -149,6 +153,6 @@ export function noteWarmImage(db: Database, builder: string, image: string): voi
          AND NOT EXISTS (SELECT 1 FROM tags WHERE image = images.id)
          AND NOT EXISTS (SELECT 1 FROM members WHERE image = images.id)
          AND NOT EXISTS (SELECT 1 FROM warm_builders WHERE image = images.id)`,
-    ).run(last.image);
+    ).run(last);
   });
 }

@@ -216,7 +216,7 @@ describe('a terminal', () => {
 
   test('a whole build leaves its steps and its warning, and the cursor', () => {
     const terminal = fakeTerminal(80);
-    const renderer = ttyRenderer(terminal, colors, () => startedAt + 1000);
+    const renderer = ttyRenderer(terminal, colors, { now: () => startedAt + 1000 });
     for (const event of [...failed, ...written]) renderer.onEvent(event);
     renderer.close();
     renderer.close();

@@ -35,8 +35,9 @@ const app = () => fileOf(shared, 'app/out/app');
 test('an edit is an image, a burst of edits is one, and an ignored file is none', async () => {
   await using dev = await started();
   shared.write({ 'src/a.c': 'second\n' });
-  const { phases, state } = await dev.next('rebuilt', isNew);
+  const { phases, state, newBytes } = await dev.next('rebuilt', isNew);
   expect(state).toBe('warm');
+  expect(newBytes).toBeGreaterThan(0);
   expect(Object.values(phases).every((ms) => ms >= 0)).toBe(true);
   expect(app()).toBe('second\n');
   const before = dev.all('build-started').length;

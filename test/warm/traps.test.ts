@@ -462,6 +462,16 @@ test('image ls and inspect say warm or verified', () => {
   expect(cambiumOk(['image', 'ls'], own.at).stdout).toMatch(/^app:latest .* warm$/m);
   const push = cambium(['image', 'push', 'app', 'localhost:1/app:1'], own.at);
   expect([push.code, push.stderr]).toEqual([2, expect.stringContaining('--allow-warm')]);
+  own.write({ 'src/main.c': 'three\n' });
+  const sent = rebuild(own, '-f', own.path(file), '-o', 'type=registry,name=localhost:1/app');
+  expect([sent.code, sent.stdout]).toEqual([2, expect.stringContaining('--allow-warm')]);
+  expect(fileOf(own, 'w/out/app')).toContain('three');
+  own.write({ 'src/main.c': 'four\n' });
+  const plain = cambiumOk(['rebuild', '-t', 'app', '-f', own.path(file), '.'], own.at).stderr;
+  expect(plain).toMatch(/\/w\/src\/main\.c changed; on its last result/);
+  expect(plain).toMatch(
+    /, warm: .*\n {2}plan \d+ ms · keys \d+ ms · steps \d+ ms · image \d+ ms · new layer [\d.]+ \wi?B/,
+  );
   cambiumOk(['build', '-t', 'app', '-f', own.path(file), '.'], own.at);
   expect(cambiumOk(['image', 'ls'], own.at).stdout).toMatch(/^app:latest .* verified$/m);
 });

@@ -46,7 +46,8 @@ export async function develop(flags: BuildFlags, wish: DevFlags): Promise<void> 
       service = wish.service && (await openService(store, wish.service, screen.onEvent));
       const react = reactions(store, screen, wish, service, end.signal);
       const session = startSession({
-        build: requestOf(flags, project, store),
+        // Who sends each edit somewhere wants it there as it is.
+        build: requestOf({ ...flags, allowWarm: true }, project, store),
         screen,
         storeFlag: storeFlagOf(flags),
         onImage: (image, result) => {

@@ -1,5 +1,6 @@
 /** Where the time of a build went, by its events. */
 import type { BuildEvent, RebuildPhases } from '../../plan/index.ts';
+import { formatBytes } from '../text.ts';
 
 export interface Stopwatch {
   onEvent(event: BuildEvent): void;
@@ -32,4 +33,14 @@ export function stopwatch(startedAt: number): Stopwatch {
       };
     },
   };
+}
+
+/** For people, on one line. `newBytes`: what the new layer takes, where that is known. */
+export function formatPhases(
+  { planMs, keysMs, stepsMs, imageMs }: RebuildPhases,
+  newBytes: number | undefined,
+): string {
+  const parts = [`plan ${planMs} ms`, `keys ${keysMs} ms`, `steps ${stepsMs} ms`, `image ${imageMs} ms`];
+  if (newBytes !== undefined) parts.push(`new layer ${formatBytes(newBytes)}`);
+  return parts.join(' · ');
 }

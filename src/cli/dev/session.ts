@@ -17,7 +17,7 @@ import { formatFailure } from '../report.ts';
 import { type BuildKind, runnerOf } from '../run-build.ts';
 import { formatVerdict } from '../verdict.ts';
 import { gatherEdits } from './edits.ts';
-import { newLayerBytes } from './new-bytes.ts';
+import { type KnownLayers, layersOf, newLayerBytes } from './new-bytes.ts';
 import { stopwatch } from './phases.ts';
 import type { DevScreen } from './screen.ts';
 
@@ -70,6 +70,7 @@ export function startSession(request: SessionRequest): Session {
   let cancelled = 0;
   let quietSince = performance.now();
   let last: Extract<BuildResult, { outcome: 'done' }> | undefined;
+  let layers: KnownLayers | undefined;
   let hasFailed = false;
   let lastError = '';
   let isFirst = true;
@@ -140,7 +141,8 @@ export function startSession(request: SessionRequest): Session {
     isFirst = false;
     const { imageId: image, state } = outcome;
     const isNew = image !== before?.imageId;
-    const newBytes = isNew && before ? newLayerBytes(store, before.imageId, image) : undefined;
+    const newBytes = isNew ? newLayerBytes(store, layers, image) : undefined;
+    if (isNew) layers = layersOf(store, image);
     const size = newBytes === undefined ? {} : { newBytes };
     emit({ type: 'rebuilt', at: Date.now(), image, isNew, state, phases: clock.phases(), ...size });
     if ('drifts' in outcome) screen.tell(formatVerdict(outcome, colorsFor(standardError)));

@@ -2,18 +2,11 @@
 import { relative } from 'node:path';
 import type { BuildEvent, Rebuilt, ServiceState } from '../../plan/index.ts';
 import type { Colors } from '../io.ts';
-import { endedLine } from '../progress/frame.ts';
+import { endedLine, withReason } from '../progress/frame.ts';
 import { applyEvent, type BuildView, emptyView, isShown } from '../progress/view.ts';
 import { formatSummary } from '../report.ts';
-import {
-  cleanLine,
-  cut,
-  formatBytes,
-  formatDuration,
-  type LineSplitter,
-  lineSplitter,
-  plural,
-} from '../text.ts';
+import { cleanLine, cut, formatDuration, type LineSplitter, lineSplitter, plural } from '../text.ts';
+import { formatPhases } from './phases.ts';
 
 export interface Story {
   /** Takes an event in; gives the lines that it adds. */
@@ -69,10 +62,7 @@ export function tellStory({ colors, columns, cwd, showsOutput }: StoryOptions): 
       : [];
     const step = view.steps.find(({ id }) => id === event.step);
     if (step === undefined || !isShown(step)) return rest;
-    const reason = step.reason ?? '';
-    const told =
-      event.type === 'step-done' && reason !== '' ? { ...step, title: `${step.title} · ${reason}` } : step;
-    return [...rest, endedLine(told, view, { columns: columns(), rows: 24, colors })];
+    return [...rest, endedLine(withReason(step), view, { columns: columns(), rows: 24, colors })];
   };
   const stageOf = (id: string) => `${view.steps.find((step) => step.id === id)?.stage ?? ''} |`;
 
@@ -80,7 +70,7 @@ export function tellStory({ colors, columns, cwd, showsOutput }: StoryOptions): 
     const { phases, newBytes, isNew } = event;
     if (isNew) {
       const summary = view.done ? [formatSummary(view.done, colors).trimEnd()] : [];
-      return release([...summary, colors.dim(cut(`  ${phaseText(phases, newBytes)}`, columns() - 1))]);
+      return release([...summary, colors.dim(cut(`  ${formatPhases(phases, newBytes)}`, columns() - 1))]);
     }
     // Once is enough of a file that changes all the time and is no part of the image.
     const idle = held.length === 0 ? '' : held.join('\n').replace(/^\S+ /, '');
@@ -169,13 +159,4 @@ export function tellStory({ colors, columns, cwd, showsOutput }: StoryOptions): 
         return [`${colors.yellow('●')} the command ended${why}`];
     }
   }
-}
-
-function phaseText(
-  { planMs, keysMs, stepsMs, imageMs }: Rebuilt['phases'],
-  newBytes: number | undefined,
-): string {
-  const parts = [`plan ${planMs} ms`, `keys ${keysMs} ms`, `steps ${stepsMs} ms`, `image ${imageMs} ms`];
-  if (newBytes !== undefined) parts.push(`new layer ${formatBytes(newBytes)}`);
-  return parts.join(' · ');
 }

@@ -28,6 +28,12 @@ export function endedLine(step: StepView, view: BuildView, screen: Screen): stri
   }
 }
 
+/** A step that ran, with why it had to. */
+export function withReason(step: StepView): StepView {
+  const { state, title, reason } = step;
+  return state === 'done' && reason ? { ...step, title: `${title} · ${reason}` } : step;
+}
+
 /** The line that an output leaves behind when it is written. */
 export function outputLine(output: OutputView, view: BuildView, screen: Screen): string {
   const { done } = output;

@@ -1,7 +1,7 @@
 /** Progress for a person at a terminal: draws the view ten times a second while something changes. */
 import type { BuildEvent, StepId } from '../../plan/index.ts';
 import type { Colors } from '../io.ts';
-import { endedLine, liveLines, outputLine, type Screen } from './frame.ts';
+import { endedLine, liveLines, outputLine, type Screen, withReason } from './frame.ts';
 import { createLiveRegion } from './region.ts';
 import type { Renderer } from './renderer.ts';
 import { applyEvent, emptyView, isShown } from './view.ts';
@@ -16,7 +16,12 @@ export interface Terminal {
   off(event: 'resize', listener: () => void): unknown;
 }
 
-export function ttyRenderer(terminal: Terminal, colors: Colors, now: () => number = Date.now): Renderer {
+/** `saysWhy`: each step that ran says why it had to. */
+export function ttyRenderer(
+  terminal: Terminal,
+  colors: Colors,
+  { saysWhy = false, now = Date.now }: { saysWhy?: boolean; now?: () => number } = {},
+): Renderer {
   const view = emptyView(now());
   const region = createLiveRegion(terminal);
   let staying: string[] = [];
@@ -45,7 +50,7 @@ export function ttyRenderer(terminal: Terminal, colors: Colors, now: () => numbe
 
   const leave = (id: StepId) => {
     const step = view.byId.get(id);
-    if (step && isShown(step)) staying.push(endedLine(step, view, screen()));
+    if (step && isShown(step)) staying.push(endedLine(saysWhy ? withReason(step) : step, view, screen()));
   };
   return {
     onEvent(event: BuildEvent) {

@@ -53,6 +53,7 @@ base() { _cambium_record base "$@"; }
 builder() { _cambium_record builder "$@"; }
 extra_input() { _cambium_record extra_input "$@"; }
 compute() { _cambium_record compute "$@"; }
+warm() { _cambium_record warm "$@"; }
 
 # Runs a stage's config.sh; once, unless the exported variables changed since.
 _cambium_configure() {

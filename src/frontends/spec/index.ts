@@ -37,13 +37,13 @@ export async function loadSpec(request: PlanRequest): Promise<Plan> {
   if (evaluation.syntaxErrors.length > 0) throwComplaints(complaints);
 
   const config: ImageConfig = {};
-  const { base, builder, extraInputs, computes } = applyInstructions(
+  const { base, builder, extraInputs, wishes } = applyInstructions(
     evaluation.instructions,
     tree,
     config,
     complaints,
   );
-  const stages = calledStages({ tree, evaluation, extraInputs, computes, files }, complaints);
+  const stages = calledStages({ tree, evaluation, extraInputs, wishes, files }, complaints);
   if (evaluation.stages.length === 0 && complaints.length === 0) {
     complaints.push({
       code: 'no-stages',

@@ -1,4 +1,4 @@
-/** The words of a spec besides `stage`: `image`, `base`, `builder`, `extra_input`, `compute`. */
+/** The words of a spec besides `stage`: `image`, `base`, `builder`, `extra_input`, `compute`, `warm`. */
 import type { SourceLocation } from '../../kit/errors.ts';
 import type { ImageConfig, Source } from '../../plan/index.ts';
 import type { Complaint } from '../complaints.ts';
@@ -7,15 +7,16 @@ import { configureImage } from '../image-config.ts';
 import { parseSource } from '../sources.ts';
 import { checkInput } from '../stages/inputs.ts';
 import type { Instruction } from '../stages/result.ts';
-import type { StatedCompute } from './stages.ts';
+import { readWarmth } from '../warmth.ts';
+import type { StageWish } from './stages.ts';
 
 export interface Instructions {
   base: { source: Source; location: SourceLocation } | undefined;
   builder: { source: Source; location: SourceLocation } | undefined;
   /** Paths of the tree that stages see which are called after the `after`th instruction. */
   extraInputs: readonly { path: string; after: number }[];
-  /** What the stage may use that is called next. */
-  computes: readonly StatedCompute[];
+  /** What is said of the stage that is called next. */
+  wishes: readonly StageWish[];
 }
 
 /** Reads the instructions in their order; image instructions change `config`. */
@@ -30,7 +31,7 @@ export function applyInstructions(
     builder: undefined,
   };
   const extraInputs: { path: string; after: number }[] = [];
-  const computes: StatedCompute[] = [];
+  const wishes: StageWish[] = [];
   for (const [index, { word, args, location }] of instructions.entries()) {
     if (word === 'image') {
       const wrong = configureImage(config, args);
@@ -46,12 +47,14 @@ export function applyInstructions(
           ...(read.hint && { hint: read.hint }),
           location,
         });
-      else computes.push({ compute: read.compute, after: index, location });
+      else wishes.push({ word, compute: read.compute, after: index, location });
       continue;
     }
     const [value] = args;
     if (value === undefined || args.length !== 1 || value === '') {
       complaints.push({ code: 'bad-arguments', message: `\`${word}\` needs one value.`, location });
+    } else if (word === 'warm') {
+      wishes.push({ word, warm: readWarmth(value), after: index, location });
     } else if (word === 'extra_input') {
       const input = checkInput(tree, value, location);
       if ('complaint' in input) complaints.push(input.complaint);
@@ -64,7 +67,7 @@ export function applyInstructions(
       else found[word] = { source: parsed.source, location };
     }
   }
-  return { ...found, extraInputs, computes };
+  return { ...found, extraInputs, wishes };
 }
 
 function pairOf(text: string): [name: string, value: string] {

@@ -9,10 +9,13 @@ import { quotePersisted } from '../stages/persisted.ts';
 import type { Evaluation } from '../stages/result.ts';
 import type { FolderStage } from '../stages/steps.ts';
 import { declaredVolumes } from '../stages/volumes.ts';
+import type { Warmth } from '../warmth.ts';
 
-/** `compute`, said after so many instructions. */
-export interface StatedCompute {
-  compute: Compute;
+/** What is said of the stage that is called next, after so many instructions. */
+export interface StageWish {
+  word: 'compute' | 'warm';
+  compute?: Compute;
+  warm?: Warmth;
   after: number;
   location: SourceLocation;
 }
@@ -21,14 +24,14 @@ export interface CallsRequest {
   tree: string;
   evaluation: Evaluation;
   extraInputs: readonly { path: string; after: number }[];
-  computes: readonly StatedCompute[];
+  wishes: readonly StageWish[];
   /** Files of the configure step. */
   files: SnapshotFiles;
 }
 
 /** The stages in the order of their calls; complains once about each stage that can't be run. */
 export function calledStages(
-  { tree, evaluation, extraInputs, computes, files }: CallsRequest,
+  { tree, evaluation, extraInputs, wishes, files }: CallsRequest,
   complaints: Complaint[],
 ): FolderStage[] {
   const folders = new Map<string, StageFolder | undefined>();
@@ -37,9 +40,9 @@ export function calledStages(
   for (const { args, location, exported, after } of evaluation.stages) {
     const [name = ''] = args;
     // What was said since the call before is for this one.
-    const compute: Compute = {};
-    for (const one of computes)
-      if (one.after >= earlier && one.after < after) Object.assign(compute, one.compute);
+    const own = wishes.filter((wish) => wish.after >= earlier && wish.after < after);
+    const compute: Compute = Object.assign({}, ...own.map((wish) => wish.compute));
+    const warm = own.findLast((wish) => wish.warm !== undefined)?.warm;
     earlier = after;
     if (args.length !== 1) {
       complaints.push({
@@ -71,11 +74,12 @@ export function calledStages(
       env: exported,
       volumes: declaredVolumes(folder.path, complaints),
       compute,
+      ...(warm !== undefined && { warm }),
       fromConfigure: evaluation.changed.has(name),
     });
   }
-  for (const { location } of computes.filter((one) => one.after >= earlier))
-    complaints.push({ code: 'bad-compute', message: 'No stage is called after this `compute`.', location });
+  for (const { word, location } of wishes.filter((wish) => wish.after >= earlier))
+    complaints.push({ code: `bad-${word}`, message: `No stage is called after this \`${word}\`.`, location });
   return stages;
 }
 

@@ -2,7 +2,7 @@
 import type { SourceLocation } from '../../kit/errors.ts';
 
 export interface Instruction {
-  word: 'image' | 'base' | 'builder' | 'extra_input' | 'compute';
+  word: 'image' | 'base' | 'builder' | 'extra_input' | 'compute' | 'warm';
   args: string[];
   location: SourceLocation;
 }
@@ -83,6 +83,7 @@ function take(evaluation: Evaluation, { type, args }: DriverRecord, location: So
     case 'builder':
     case 'extra_input':
     case 'compute':
+    case 'warm':
       evaluation.instructions.push({ word: type, args, location });
       break;
     case 'changed':

@@ -14,6 +14,7 @@ import type {
   VolumeMount,
 } from '../../plan/index.ts';
 import { computeField } from '../compute.ts';
+import { type Warmth, warmField } from '../warmth.ts';
 import { configureStep, stageEnvironment } from './configure.ts';
 import type { StageFolder } from './folder.ts';
 import { copyOfInput } from './inputs.ts';
@@ -37,6 +38,7 @@ export interface FolderStage extends StageFacts {
   env: Readonly<Record<string, string>>;
   volumes: readonly VolumeMount[];
   compute?: Compute;
+  warm?: Warmth;
   /** Its folder is taken from the configure step, because config.sh made files in it. */
   fromConfigure: boolean;
 }
@@ -51,6 +53,7 @@ export interface CommandStage extends StageFacts {
   network: RunOp['network'];
   volumes: readonly VolumeMount[];
   compute?: Compute;
+  warm?: Warmth;
 }
 
 export interface CopyStage extends StageFacts {
@@ -272,8 +275,16 @@ function runStep(stage: StageStep, place: Place, title: string, op: Omit<RunOp, 
   return {
     ...common(stage, place, title, { type: 'run', ...op }),
     ...(stage.type === 'copy' ? {} : computeField(stage.compute)),
+    ...(stage.type === 'copy' ? {} : warmField(stage.warm, (command) => argvOf(stage, command))),
     ...(place.request.noCache(stage.name) ? { noCache: true } : {}),
   };
+}
+
+/** A command in place of a stage's own: beside the image for apply.sh, with its folder as `$1` too; else in the image. */
+function argvOf(stage: FolderStage | CommandStage, command: string): string[] {
+  return stage.type === 'folder' && stage.folder.script === 'apply.sh'
+    ? ['/bin/bash', '-ec', command, 'apply.sh', '/work']
+    : ['/bin/sh', '-ec', command];
 }
 
 function common(stage: StageStep, { id, previous }: Place, title: string, op: Step['op']): Step {

@@ -45,6 +45,13 @@ export interface Compute {
   pids?: number;
 }
 
+/**
+ * What a warm rebuild does with it. `off`: it never starts from its own last result. `on`: it may, without being tried first.
+ * `safe`: it may too when files that it stands on were removed, renamed, or are other programs now. `command`: runs on the
+ * last result in its place; a text is a shell's script. It is part of no key.
+ */
+export type Warmth = 'off' | 'on' | 'safe' | { command: string | readonly string[] };
+
 export interface StageOptions {
   /** What the stage finds in its assets/settings.bash, besides what its config.sh persists. */
   settings?: Readonly<Record<string, string | number | boolean>>;
@@ -55,6 +62,7 @@ export interface StageOptions {
   /** Volumes that its script sees, by name: `{ src: '/src', tools: '/opt/tools:ro' }`. What they hold is in no key. */
   volumes?: Readonly<Record<string, string>>;
   compute?: Compute;
+  warm?: Warmth;
 }
 
 export interface CommandOptions {
@@ -70,6 +78,7 @@ export interface CommandOptions {
   /** Volumes that it sees, by name: `{ src: '/src' }`. What they hold is in no key. */
   volumes?: Readonly<Record<string, string>>;
   compute?: Compute;
+  warm?: Warmth;
 }
 
 export interface CopyOptions {

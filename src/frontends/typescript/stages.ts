@@ -14,6 +14,7 @@ import { appendSettings, shellQuote } from '../stages/persisted.ts';
 import { type Evaluation, readEvaluation } from '../stages/result.ts';
 import type { StageStep } from '../stages/steps.ts';
 import { declaredVolumes, volumesOf } from '../stages/volumes.ts';
+import type { Warmth } from '../warmth.ts';
 import type { ImageEntry, StageEntry } from './authoring.ts';
 
 export interface ProgramRequest {
@@ -143,6 +144,7 @@ function stageOf(entry: StageEntry, known: Known, complaints: Complaint[]): Stag
         network,
         volumes,
         compute: computeOf(entry, complaints),
+        ...warmthOf(entry, complaints),
       };
     }
     case 'copy':
@@ -161,6 +163,26 @@ function computeOf(
   if ('compute' in read) return read.compute;
   const { wrong: message, hint } = read;
   complaints.push({ code: 'bad-compute', message, ...(hint && { hint }), location });
+  return {};
+}
+
+function warmthOf(
+  { options, location }: FolderEntry | Extract<StageEntry, { kind: 'command' }>,
+  complaints: Complaint[],
+): { warm?: Warmth } {
+  // What a person wrote, whom no compiler may have told of its type.
+  const warm: unknown = options.warm;
+  if (warm === undefined) return {};
+  if (warm === 'off' || warm === 'on' || warm === 'safe') return { warm };
+  const command = typeof warm === 'object' && warm !== null && 'command' in warm ? warm.command : undefined;
+  const words = Array.isArray(command) ? (command as unknown[]) : [command];
+  if (words.length > 0 && words.every((word) => typeof word === 'string' && word !== ''))
+    return { warm: { command: command as string | string[] } };
+  complaints.push({
+    code: 'bad-warm',
+    message: "`warm` takes 'off', 'on', 'safe' or { command: … }.",
+    location,
+  });
   return {};
 }
 
@@ -194,6 +216,7 @@ function folderStage(
       ...volumesOf(options.volumes, location, complaints),
     ],
     compute: computeOf(entry, complaints),
+    ...warmthOf(entry, complaints),
     fromConfigure: evaluation?.changed.has(name) === true,
   };
 }

@@ -1,5 +1,6 @@
 /** What a comment above a RUN says of warm rebuilds: `# cambium: warm=off|on|safe|COMMAND`. Other builders skip it. */
 import type { StepWarmth } from '../../../plan/index.ts';
+import { readWarmth, warmField } from '../../warmth.ts';
 import { blame } from '../language/complain.ts';
 import type { InstructionBase } from '../language/types.ts';
 import { readWishes } from '../language/wishes.ts';
@@ -10,9 +11,7 @@ export function warmthOf(
   argvOf: (command: string) => readonly string[],
 ): StepWarmth | undefined {
   const value = readWishes(instruction).get('warm');
-  if (value === undefined || value === '') return undefined;
-  if (value === 'off' || value === 'on' || value === 'safe') return { mode: value };
-  return { argv: argvOf(value) };
+  return warmField(value ? readWarmth(value) : undefined, argvOf).warm;
 }
 
 /** A word on a whole stage would be lost. */
