@@ -23,6 +23,8 @@ const gzipLevel = 4;
 const zstdLevel = 3;
 /** As many as Node has threads for it. */
 const atOnce = 4;
+/** Most blocks pack to less: then they come in one turn, not in dozens. */
+const turnBytes = 512 * 1024;
 
 export interface Packed {
   digest: Digest;
@@ -58,15 +60,18 @@ const endOfDeflate = Buffer.from([3, 0]);
 async function* gzipChunks(from: number, size: number): AsyncGenerator<Buffer> {
   yield gzipHeader;
   let sum = 0;
-  const under: Promise<{ plain: Buffer; packed: Buffer }>[] = [];
+  const under: Promise<Block>[] = [];
+  const spare: Buffer[] = [];
   const settle = async () => {
-    const { plain, packed } = await (under.shift() as (typeof under)[number]);
+    const { memory, plain, packed } = await (under.shift() as Promise<Block>);
     sum = zlib.crc32(plain, sum);
+    spare.push(memory);
     return packed;
   };
   try {
     for (let at = 0; at < size; at += blockBytes) {
-      under.push(packBlock(from, at, Math.min(blockBytes, size - at)));
+      const memory = spare.pop() ?? Buffer.allocUnsafe(dictionaryBytes + blockBytes);
+      under.push(packBlock(from, at, Math.min(blockBytes, size - at), memory));
       if (under.length >= atOnce) yield await settle();
     }
     while (under.length > 0) yield await settle();
@@ -79,13 +84,16 @@ async function* gzipChunks(from: number, size: number): AsyncGenerator<Buffer> {
   yield Buffer.concat([endOfDeflate, trailer]);
 }
 
-async function packBlock(
-  from: number,
-  at: number,
-  length: number,
-): Promise<{ plain: Buffer; packed: Buffer }> {
+interface Block {
+  /** Free for another block. */
+  memory: Buffer;
+  plain: Buffer;
+  packed: Buffer;
+}
+
+async function packBlock(from: number, at: number, length: number, memory: Buffer): Promise<Block> {
   const before = Math.min(at, dictionaryBytes);
-  const bytes = Buffer.allocUnsafe(before + length);
+  const bytes = memory.subarray(0, before + length);
   for (let filled = 0; filled < bytes.length; ) {
     const { bytesRead } = await readAt(from, bytes, filled, bytes.length - filled, at - before + filled);
     if (bytesRead === 0)
@@ -97,10 +105,11 @@ async function packBlock(
   const plain = bytes.subarray(before);
   const packed = await deflate(plain, {
     level: gzipLevel,
+    chunkSize: turnBytes,
     finishFlush: zlib.constants.Z_SYNC_FLUSH,
     ...(before > 0 && { dictionary: bytes.subarray(0, before) }),
   });
-  return { plain, packed };
+  return { memory, plain, packed };
 }
 
 /** Node has zstd from 22.15 on; before, the program does it. */

@@ -7,6 +7,8 @@ import { fstatSync, readSync } from 'node:fs';
 export interface TarInput {
   /** The next `length` bytes; fewer only at the end of the input. Valid until the next call. */
   read(length: number): Buffer | Promise<Buffer>;
+  /** The next `length` bytes where they are at hand, without waiting; else undefined, and nothing is read. */
+  readNow(length: number): Buffer | undefined;
   /** The next bytes, at least one and at most `most`; empty at the end. Valid until the next call. */
   readSome(most: number): Buffer | Promise<Buffer>;
   /** Passes over `length` bytes; the number really passed over is less only at the end of the input. */
@@ -46,6 +48,11 @@ export function fileInput(fd: number): TarInput {
 
   return {
     read(length) {
+      fill(length);
+      return take(length);
+    },
+    readNow(length) {
+      if (length > Math.min(windowBytes, size - position)) return undefined;
       fill(length);
       return take(length);
     },
@@ -93,6 +100,7 @@ export function streamInput(chunks: AsyncIterable<Uint8Array>): TarInput {
         return take(length);
       })();
     },
+    readNow: (length) => (rest.length >= length ? take(length) : undefined),
     readSome(most) {
       if (rest.length > 0) return take(most);
       return (async () => {

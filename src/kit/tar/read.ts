@@ -26,6 +26,8 @@ export interface TarMember extends MemberHeader {
   storedBytes: number;
   /** Content in chunks, each valid until the next; of a sparse file its extents, one after the other. */
   content(): AsyncIterable<Buffer>;
+  /** All of the content where it is at hand, valid until the next member; undefined where `content` has to be waited for. */
+  contentNow(): Buffer | undefined;
   /** Where the content lies, when the input is a file. */
   range?: { fd: number; position: number };
 }
@@ -174,6 +176,11 @@ async function* oneMember(
         left -= chunk.length;
         yield chunk;
       }
+    },
+    contentNow() {
+      const whole = input.readNow(left);
+      if (whole !== undefined) left = 0;
+      return whole;
     },
   };
   if (flag !== '5' && type === 'file' && member.name.endsWith('/')) {

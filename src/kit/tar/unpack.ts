@@ -6,6 +6,9 @@ import {
   chmodSync,
   closeSync,
   constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
   ftruncateSync,
   lchownSync,
   linkSync,
@@ -16,7 +19,7 @@ import {
 } from 'node:fs';
 import { errnoOf, outside } from '../errors.ts';
 import { encodeName, fsPath } from '../names.ts';
-import { makeNode, removeXattr, setTimes, setXattr } from '../system.ts';
+import { makeNode, removeXattr, setTimes, setTimesOfOpen, setXattr } from '../system.ts';
 import { listFolder, lstatIfAny, treeXattrs } from '../walk.ts';
 import { brokenTar } from './format.ts';
 import { fileInput, type TarInput } from './input.ts';
@@ -86,12 +89,10 @@ export async function place(safe: SafeRoot, path: string, member: TarMember): Pr
   if (member.type === 'hardlink') return placeLink(safe, path, member);
   if (member.type === 'directory') return placeFolder(safe, path, member);
   if (path === '') throw brokenTar('it would replace the root folder');
+  if (member.type === 'file') return placeFile(safe, path, member);
   safeRemove(safe, path);
   const host = safe.at(path);
   switch (member.type) {
-    case 'file':
-      await writeFile(host, member);
-      break;
     case 'symlink':
       if (member.link === '') throw brokenTar(`${path} is a link to nothing`);
       symlinkSync(encodeName(member.link as string), fsPath(host));
@@ -135,49 +136,83 @@ function placeLink(safe: SafeRoot, path: string, member: TarMember): void {
   linkSync(fsPath(from), fsPath(safe.at(path)));
 }
 
-async function writeFile(host: string, member: TarMember): Promise<void> {
-  const fd = openSync(fsPath(host), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+/** Most members are small files: all is done on the open file, and only what has to be. */
+async function placeFile(safe: SafeRoot, path: string, member: TarMember): Promise<void> {
+  const fd = openNew(safe, path);
   try {
-    const extents = member.extents ?? [{ offset: 0, length: member.size }];
-    if (member.range && member.storedBytes > byHandBytes) {
-      let fromAt = member.range.position;
-      for (const { offset, length } of extents) {
-        const copied = await transfer({ from: member.range.fd, fromAt, to: fd, toAt: offset, length });
-        if (copied < length) throw brokenTar(`it ends inside of ${member.name}`);
-        fromAt += length;
-      }
-    } else {
-      await writeChunks(fd, extents, member.content());
-    }
-    if (member.extents) ftruncateSync(fd, member.size);
+    await writeFile(fd, member);
+    // The order matters: chown(2) drops setuid and capabilities.
+    const { uid, gid } = fstatSync(fd);
+    if (uid !== member.uid || gid !== member.gid) fchownSync(fd, member.uid, member.gid);
+    fchmodSync(fd, member.mode);
+    if (member.xattrs) setXattrs(member, safe.at(path));
+    setTimesOfOpen(fd, member.mtimeNs);
   } finally {
     closeSync(fd);
   }
 }
 
-/** Chunks don't end where extents do. */
+/** Most of the time nothing is there: so it isn't looked at first. */
+function openNew(safe: SafeRoot, path: string): number {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+  try {
+    return openSync(fsPath(safe.at(path)), flags, 0o600);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    safe.remove(path);
+    return openSync(fsPath(safe.at(path)), flags, 0o600);
+  }
+}
+
+async function writeFile(fd: number, member: TarMember): Promise<void> {
+  if (member.size === 0) return;
+  const extents = member.extents ?? [{ offset: 0, length: member.size }];
+  if (member.range && member.storedBytes > byHandBytes) {
+    let fromAt = member.range.position;
+    for (const { offset, length } of extents) {
+      const copied = await transfer({ from: member.range.fd, fromAt, to: fd, toAt: offset, length });
+      if (copied < length) throw brokenTar(`it ends inside of ${member.name}`);
+      fromAt += length;
+    }
+  } else {
+    const whole = member.contentNow();
+    if (whole !== undefined) writeChunk({ fd, extents, index: 0, within: 0 }, whole);
+    else await writeChunks(fd, extents, member.content());
+  }
+  if (member.extents) ftruncateSync(fd, member.size);
+}
+
+/** How far the extents of a file are filled. */
+interface Filling {
+  fd: number;
+  extents: readonly { offset: number; length: number }[];
+  index: number;
+  within: number;
+}
+
 async function writeChunks(
   fd: number,
-  extents: readonly { offset: number; length: number }[],
+  extents: Filling['extents'],
   chunks: AsyncIterable<Buffer>,
 ): Promise<void> {
-  let index = 0;
-  let within = 0;
-  for await (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; ) {
-      while (within === extents[index]?.length) [index, within] = [index + 1, 0];
-      const extent = extents[index];
-      if (extent === undefined) throw brokenTar('a member holds more than its map says');
-      const count = writeSync(
-        fd,
-        chunk,
-        at,
-        Math.min(chunk.length - at, extent.length - within),
-        extent.offset + within,
-      );
-      at += count;
-      within += count;
+  const filling: Filling = { fd, extents, index: 0, within: 0 };
+  for await (const chunk of chunks) writeChunk(filling, chunk);
+}
+
+/** Chunks don't end where extents do. */
+function writeChunk(filling: Filling, chunk: Buffer): void {
+  const { fd, extents } = filling;
+  for (let at = 0; at < chunk.length; ) {
+    while (filling.within === extents[filling.index]?.length) {
+      filling.index += 1;
+      filling.within = 0;
     }
+    const extent = extents[filling.index];
+    if (extent === undefined) throw brokenTar('a member holds more than its map says');
+    const length = Math.min(chunk.length - at, extent.length - filling.within);
+    const count = writeSync(fd, chunk, at, length, extent.offset + filling.within);
+    at += count;
+    filling.within += count;
   }
 }
 
@@ -185,6 +220,10 @@ async function writeChunks(
 function setMetadata(member: TarMember, host: string): void {
   lchownSync(fsPath(host), member.uid, member.gid);
   if (member.type !== 'symlink') chmodSync(fsPath(host), member.mode);
+  setXattrs(member, host);
+}
+
+function setXattrs(member: TarMember, host: string): void {
   for (const [name, value] of member.xattrs ?? []) {
     if (foreignXattr.test(name)) continue;
     try {
