@@ -153,6 +153,8 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
   }
   const needed = neededSteps(plan, known);
   checkPlan(plan, worker, { needed, known, limits: request.limits });
+  // In the order of the build file: what nothing has to be run upon comes before what is looked at.
+  reportUntouched(new Map([...known].filter(([id]) => !needed.has(id))), told);
   try {
     // What a key waits for is begun at once: it would otherwise be done one after the other, along the chain of bases.
     for (const id of awaitedSources(plan, needed, known)) void realise(id).catch(() => {});

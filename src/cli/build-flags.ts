@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { normaliseTag } from '../images/references.ts';
 import { wrongUse } from '../kit/errors.ts';
 import type { Network } from '../plan/index.ts';
 import type { Limits } from '../workers/local/runtimes/types.ts';
@@ -17,14 +18,16 @@ import { type OutputFlag, outputTypes, parseOutputs } from './outputs.ts';
 import { type ProgressMode, progressModes } from './progress/renderer.ts';
 import { repeatable } from './repeatable.ts';
 import {
+  badValue,
+  limitText,
   parseChoice,
   parseCount,
   parseCpus,
-  parseDuration,
   parseMemory,
   parseNetwork,
   parsePairs,
   parseSourceDateEpoch,
+  parseTimeout,
 } from './values.ts';
 
 /** What decides the plan and its keys. */
@@ -89,7 +92,11 @@ interface RawFlags extends RawDockerfileFlags {
 }
 
 export function storeOption(): Option {
-  return new Option('--store <dir>', 'where everything is kept (CAMBIUM_STORE)');
+  return new Option('--store <dir>', 'where everything is kept (CAMBIUM_STORE)').argParser((dir: string) => {
+    // `--store "$UNSET"` would make a store of the folder that one is in.
+    if (dir === '') throw badValue('--store', dir, 'it takes a folder');
+    return dir;
+  });
 }
 
 /** Adds the flags that decide what a plan is. */
@@ -139,9 +146,9 @@ export function readPlanFlags(where: string | undefined, raw: RawFlags, cwd: str
     noCache: !raw.cache,
     noCacheFilter: raw.cacheFilter.flatMap((names) => names.split(',')).filter((name) => name !== ''),
     dockerfile: readDockerfileFlags(raw, cwd, process.env),
-    ...optional('file', raw.file, (file) => file),
-    ...optional('settingsFile', raw.settings, (file) => resolve(cwd, file)),
-    ...optional('target', raw.target, (target) => target),
+    ...optional('file', given(raw.file), (file) => file),
+    ...optional('settingsFile', given(raw.settings), (file) => resolve(cwd, file)),
+    ...optional('target', given(raw.target), (target) => target),
     ...optional('network', raw.network, (network) => parseNetwork('--network', network)),
     ...optional('storeDir', raw.store, (dir) => resolve(cwd, dir)),
   };
@@ -175,23 +182,33 @@ export function readBuildFlags(
   checkPlatforms(plan, outputs);
   return {
     ...plan,
-    tags: raw.tag,
-    labels: parsePairs('--label', raw.label),
+    tags: readTags(raw.tag),
+    labels: parsePairs('--label', raw.label, { aloneIsEmpty: true }),
     outputs,
     limits: {
-      ...optional('cpus', raw.cpus, (text) => parseCpus('--cpus', text)),
-      ...optional('memoryBytes', raw.memory, (text) => parseMemory('--memory', text)),
-      ...optional('pids', raw.pids, (text) => parseCount('--pids', text)),
+      ...optional('cpus', limitText(raw.cpus), (text) => parseCpus('--cpus', text)),
+      ...optional('memoryBytes', limitText(raw.memory), (text) => parseMemory('--memory', text)),
+      ...optional('pids', raw.pids, (text) => parseCount('--pids', text, 0)),
     },
     jobs: raw.jobs === undefined ? availableParallelism() : parseCount('--jobs', raw.jobs),
     progress,
     quiet: raw.quiet,
     stats: raw.stats,
-    ...optional('timeoutMs', raw.timeout, (text) => parseDuration('--timeout', text)),
-    ...optional('iidFile', raw.iidfile, (file) => resolve(cwd, file)),
-    ...optional('metadataFile', raw.metadataFile, (file) => resolve(cwd, file)),
+    ...optional('timeoutMs', raw.timeout, (text) => parseTimeout('--timeout', text)),
+    ...optional('iidFile', given(raw.iidfile), (file) => resolve(cwd, file)),
+    ...optional('metadataFile', given(raw.metadataFile), (file) => resolve(cwd, file)),
     ...(sourceDateEpoch === undefined ? {} : { sourceDateEpoch }),
   };
+}
+
+/** Before anything is built: names that are none. One that is given twice counts once. */
+function readTags(texts: readonly string[]): string[] {
+  const tags = new Map<string, string>();
+  for (const text of texts) {
+    const tag = normaliseTag(text);
+    if (!tags.has(tag)) tags.set(tag, text);
+  }
+  return [...tags.values()];
 }
 
 /** Before anything is built: outputs that have no place for several platforms. */
@@ -203,6 +220,11 @@ function checkPlatforms({ dockerfile: { platforms = [] } }: PlanFlags, outputs: 
     `An output of the type ${narrow.type} holds one platform, and --platform names ${platforms.length}.`,
     { hint: 'Write it with type=oci or registry, or build one platform at a time.' },
   );
+}
+
+/** As for docker, an empty text is what isn't given: `--iidfile "$UNSET"`. */
+function given(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
 }
 
 /** `{ name: value }` where there is a text, else nothing: fields that may be absent are never undefined. */

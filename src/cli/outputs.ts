@@ -1,5 +1,6 @@
 /** The value of `-o`: comma-separated `key=value` fields, with quotes as CSV has them, as `docker buildx build` reads it. */
 import { resolve } from 'node:path';
+import { normaliseTag } from '../images/references.ts';
 import { type Compression, compressions } from '../images/registry/compressions.ts';
 import { wrongUse } from '../kit/errors.ts';
 import { parseVolumeUrl } from '../volumes/names.ts';
@@ -47,6 +48,7 @@ export function parseOutput(text: string, cwd: string): OutputFlag {
   }
   const type = parseChoice('-o type', typeText, outputTypes);
   const names = (values.get('name') ?? '').split(',').filter((name) => name !== '');
+  for (const name of names) normaliseTag(name);
   if (type === 'registry') return { type, tar: false, names, ...registryOptions(values) };
   const dest = values.get('dest');
   if (dest === undefined && type === 'docker') return { type, tar: true, names };

@@ -129,7 +129,13 @@ function complaint(error: CommanderError): UserError {
     error.code.replace(/^commander\./, '').replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`),
     `${message}.`,
     {
-      hint: meant === undefined ? 'See the command with --help.' : `Did you mean \`${meant}\`?`,
+      hint:
+        meant === undefined
+          ? 'See the command with --help.'
+          : `Did you mean ${meant
+              .split(', ')
+              .map((word) => `\`${word}\``)
+              .join(' or ')}?`,
     },
   );
 }

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { BuildRequest, BuildResult } from '../frontends/build-request.ts';
 import type { OpenProject } from '../frontends/open-project.ts';
 import type { VerifyResult } from '../frontends/verify.ts';
-import { ExitCode, explainSystemError, wrongUse } from '../kit/errors.ts';
+import { ExitCode, explainSystemError, outside, UserError, wrongUse } from '../kit/errors.ts';
 import type { BuildEvent, EventSink } from '../plan/index.ts';
 import type { Store } from '../store/store.ts';
 import type { BuildFlags } from './build-flags.ts';
@@ -169,7 +169,10 @@ export function writeResultFiles(flags: BuildFlags, digest: string, imageId: str
     try {
       writeFileSync(file, text);
     } catch (error) {
-      throw explainSystemError(error, `writing ${file}`);
+      const explained = explainSystemError(error, `writing ${file}`);
+      if (explained instanceof UserError) throw explained;
+      const message = `The file ${file} can't be written: ${(error as Error).message}.`;
+      throw outside('bad-result-file', message, { cause: error });
     }
   };
   if (flags.iidFile !== undefined) write(flags.iidFile, digest);

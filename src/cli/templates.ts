@@ -68,3 +68,28 @@ export function specTemplate(name: string): TemplateFile[] {
     { path: 'stages/app/inside.sh', text: insideApp, isExecutable: true },
   ];
 }
+
+const dockerfile = `# What \`docker build\` takes, \`cambium build\` takes too.
+FROM debian:12-slim
+
+# What changes seldom comes first: a step runs again when its inputs change, and those after it do.
+RUN --mount=type=cache,target=/var/cache/apt \\
+    apt-get update && apt-get install -y --no-install-recommends ca-certificates
+
+WORKDIR /app
+COPY . .
+CMD ["./hello.sh"]
+`;
+
+const hello = `#!/bin/sh
+echo "Hello from $(. /etc/os-release; echo "$PRETTY_NAME")"
+`;
+
+/** A Dockerfile with a program to run. */
+export function dockerfileTemplate(): TemplateFile[] {
+  return [
+    { path: 'Dockerfile', text: dockerfile },
+    { path: '.dockerignore', text: '.git\nDockerfile\n.dockerignore\n' },
+    { path: 'hello.sh', text: hello, isExecutable: true },
+  ];
+}

@@ -40,6 +40,11 @@ export function parseCpus(flag: string, text: string): number {
   return cores;
 }
 
+/** For docker and podman 0 cores and 0 bytes are no limit. */
+export function limitText(text: string | undefined): string | undefined {
+  return text === '0' ? undefined : text;
+}
+
 const durationUnits: Record<string, number> = {
   s: 1000,
   m: 60_000,
@@ -59,6 +64,13 @@ export function parseDuration(flag: string, text: string): number {
   return ms;
 }
 
+/** A duration of more than nothing; a number alone is seconds, as for timeout(1). */
+export function parseTimeout(flag: string, text: string): number {
+  const ms = parseDuration(flag, /^\d+$/.test(text) ? `${text}s` : text);
+  if (ms === 0) throw badValue(flag, text, 'it takes more than nothing');
+  return ms;
+}
+
 /** One of a few words. */
 export function parseChoice<T extends string>(flag: string, text: string, choices: readonly T[]): T {
   const found = choices.find((choice) => choice === text);
@@ -74,13 +86,18 @@ export function parseNetwork(flag: string, text: string): Network {
   return text === 'default' ? 'nat' : parseChoice(flag, text, ['host', 'none', 'nat']);
 }
 
-/** `K=V` pairs; the last one wins. */
-export function parsePairs(flag: string, texts: readonly string[]): Record<string, string> {
+/** `K=V` pairs; the last one wins. A name alone is refused, or has the empty value. */
+export function parsePairs(
+  flag: string,
+  texts: readonly string[],
+  { aloneIsEmpty = false } = {},
+): Record<string, string> {
   const pairs: Record<string, string> = {};
   for (const text of texts) {
     const at = text.indexOf('=');
-    if (at < 1) throw badValue(flag, text, 'it takes NAME=VALUE');
-    pairs[text.slice(0, at)] = text.slice(at + 1);
+    const name = at === -1 && aloneIsEmpty ? text : text.slice(0, Math.max(0, at));
+    if (name === '') throw badValue(flag, text, 'it takes NAME=VALUE');
+    pairs[name] = at === -1 ? '' : text.slice(at + 1);
   }
   return pairs;
 }

@@ -22,6 +22,7 @@ export function findBuildFile(
   cwd: string = process.cwd(),
 ): BuildFile {
   const where = pathArgument ?? '.';
+  if (where === '') throw wrongUse('missing-build-file', 'PATH is empty.', { hint: 'This folder is `.`.' });
   if (where === '-') return { path: fileFlag === undefined ? '-' : fileFlag, context: '-' };
   if (/^(https?|ssh|git):\/\/|^[\w.-]+@[\w.-]+:/.test(where))
     return { path: fileFlag ?? 'Dockerfile', context: where };

@@ -88,6 +88,11 @@ function sqliteErrno(error: unknown): string | undefined {
 export function explainSystemError(error: unknown, doing: string): unknown {
   if (error instanceof UserError) return error;
   const rest = { cause: error };
+  if (error instanceof Error && 'syscall' in error && error.syscall === 'uv_cwd')
+    return outside('no-current-folder', 'The folder that this was started in is gone.', {
+      ...rest,
+      hint: 'Change to one that is there: cd /',
+    });
   switch (sqliteErrno(error) ?? errnoOf(error)) {
     case 'ENOSPC':
     case 'EDQUOT':

@@ -41,6 +41,7 @@ export function define(): Command {
 }
 
 async function createStore(path: string, options: { btrfs: boolean; size?: string }): Promise<void> {
+  if (path === '') throw wrongUse('bad-value', 'PATH is empty.', { hint: 'This folder is `.`.' });
   const dir = resolve(path);
   if (options.size !== undefined && !options.btrfs) {
     throw wrongUse('bad-flags', 'The flag --size needs --btrfs: other stores grow with their file system.');

@@ -120,7 +120,7 @@ export function definitions(): Definition[] {
       new Command('export')
         .description('copy what a volume holds, or a path of it, to a folder or a tar')
         .argument('<volume[:path]>', 'VOLUME[@SNAPSHOT][:PATH]')
-        .argument('[dest]', 'a folder; for a file, the file or its folder')
+        .argument('[dest]', 'a folder; for a file, the file or its folder; -: as -o -')
         .option('-o, --output <file>', 'a tar, or - for one on standard output')
         .option('-a, --archive', 'keep owners, set-id bits, capabilities and devices', false)
         .action((from: string, dest: string | undefined, flags: ExportFlags) =>
@@ -148,8 +148,10 @@ interface ExportFlags extends StoreFlag {
   archive: boolean;
 }
 
-async function exportVolume(from: string, dest: string | undefined, flags: ExportFlags): Promise<void> {
-  const { output, archive } = flags;
+async function exportVolume(from: string, to: string | undefined, flags: ExportFlags): Promise<void> {
+  const { archive } = flags;
+  // As `docker cp` has it.
+  const [dest, output] = to === '-' && flags.output === undefined ? [undefined, '-'] : [to, flags.output];
   if ((dest === undefined) === (output === undefined)) {
     throw wrongUse('bad-dest', 'Where shall it be written? Name a folder, or a tar with -o.', {
       hint: `For example: cambium volume export ${from} ./out`,

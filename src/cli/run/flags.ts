@@ -10,12 +10,13 @@ import { readHost, readUlimit } from '../dockerfile-flags.ts';
 import { repeatable } from '../repeatable.ts';
 import {
   badValue,
+  limitText,
   parseCount,
   parseCpus,
-  parseDuration,
   parseMemory,
   parseNetwork,
   parseSize,
+  parseTimeout,
 } from '../values.ts';
 import { readMounts } from './mounts.ts';
 import { readPorts, type WantedPort } from './ports.ts';
@@ -126,8 +127,8 @@ export function readRunFlags(raw: RawRunFlags, argv: readonly string[], cwd: str
     input: raw.interactive ?? false,
     terminal: readTerminal(raw),
     limits: {
-      ...given('cpus', limitOf(raw.cpus), (text) => parseCpus('--cpus', text)),
-      ...given('memoryBytes', limitOf(raw.memory), (text) => parseMemory('--memory', text)),
+      ...given('cpus', limitText(raw.cpus), (text) => parseCpus('--cpus', text)),
+      ...given('memoryBytes', limitText(raw.memory), (text) => parseMemory('--memory', text)),
       // Docker and podman have -1 for no limit.
       ...given('pids', pids, (text) => (text === '-1' ? 0 : parseCount('--pids', text, 0))),
     },
@@ -139,7 +140,7 @@ export function readRunFlags(raw: RawRunFlags, argv: readonly string[], cwd: str
     readonlyRoot: raw.readOnly ?? false,
     init: raw.init ?? true,
     ...given('shmBytes', raw.shmSize, (text) => parseSize('--shm-size', text)),
-    ...given('timeoutMs', raw.timeout, readTimeout),
+    ...given('timeoutMs', raw.timeout, (text) => parseTimeout('--timeout', text)),
     ...given('commit', raw.commit, readTag),
     ...given('storeDir', raw.store, (dir) => resolve(cwd, dir)),
   };
@@ -151,10 +152,6 @@ function given<N extends string, T>(name: N, text: string | undefined, read: (te
 }
 
 /** 0 is no limit, as docker and podman have it. */
-function limitOf(text: string | undefined): string | undefined {
-  return text === '0' ? undefined : text;
-}
-
 function readFolder(text: string): string {
   if (!text.startsWith('/')) throw badValue('--workdir', text, 'it takes a folder of the image, from `/` on');
   return text;
@@ -192,11 +189,4 @@ function readHostname(text: string): string {
 function readTag(text: string): string {
   normaliseTag(text);
   return text;
-}
-
-/** A number alone is seconds, as podman has it. */
-function readTimeout(text: string): number {
-  const ms = parseDuration('--timeout', /^\d+$/.test(text) ? `${text}s` : text);
-  if (ms === 0) throw badValue('--timeout', text, 'it takes more than nothing');
-  return ms;
 }

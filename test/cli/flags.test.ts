@@ -1,0 +1,111 @@
+/** What flags mean and refuse, by the real command line: before anything is built, and as for docker. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { build, type CliOptions, cambium, cambiumOk, program } from '../support/cli.ts';
+import { type Scratch, scratch } from '../support/scratch.ts';
+
+let place: Scratch;
+let at: CliOptions;
+
+beforeAll(() => {
+  place = scratch();
+  at = { store: place.path('store'), cwd: place.dir };
+  mkdirSync(place.path('app'));
+  writeFileSync(
+    place.path('app/Dockerfile'),
+    'FROM scratch\nCOPY Dockerfile /one\nFROM scratch AS two\nCOPY --from=0 /one /two\n',
+  );
+  mkdirSync(place.path('spec'));
+  writeFileSync(place.path('spec/x.spec'), 'image cmd true\n');
+});
+afterAll(() => place[Symbol.dispose]());
+
+const refused: [args: string[], code: number, message: RegExp][] = [
+  [['build', 'app', '-t', 'Upper'], 2, /`Upper` is no name of an image: it must be lower case/],
+  [['build', 'app', '-t', ''], 2, /`` is no name of an image/],
+  [['build', 'app', '-o', 'type=tar,dest=x.tar,name=A'], 2, /`A` is no name of an image/],
+  [['build', 'app', '--store', ''], 2, /The value `` of --store is wrong: it takes a folder/],
+  [['image', 'ls', '--store', ''], 2, /The value `` of --store is wrong: it takes a folder/],
+  [['build', ''], 2, /PATH is empty/],
+  [['store', 'create', ''], 2, /PATH is empty/],
+  [['init', ''], 2, /DIR is empty/],
+  [['build', 'app', '--set', 'a=b'], 2, /A Dockerfile has no settings, which --set gives/],
+  [['build', 'app', '--settings', 'nowhere'], 2, /A Dockerfile has no settings, which --settings gives/],
+  [['build', 'spec', '--build-arg', 'a=b'], 2, /--build-arg is for Dockerfiles/],
+  [['plan', 'spec', '--add-host', 'a:127.0.0.1'], 2, /--add-host is for Dockerfiles/],
+  [['build', 'app', '--label', '=b'], 2, /The value `=b` of --label is wrong/],
+  [['build', 'app', '--timeout', '0'], 2, /The value `0` of --timeout is wrong/],
+  [['build', 'app', '--squash'], 2, /Did you mean `--push` or `--ssh`\?/],
+];
+
+test.each(refused)('cambium %j is refused, and nothing is built', (args, code, message) => {
+  const result = cambium(args, at);
+  expect(result.stderr).toMatch(message);
+  expect(result).toMatchObject({ code, stdout: '' });
+  expect(result.stderr).not.toMatch(/CACHED|RUN|Internal error/);
+});
+
+test('no wrong flag has made a store or a file', () => {
+  expect(readdirSync(place.dir).filter((name) => name !== 'store')).toEqual(['app', 'spec']);
+});
+
+test('a name that is given twice counts once; a label without value is empty, no limits are none', () => {
+  const none = ['--cpus', '0', '--memory', '0', '--pids', '0', '--timeout', '60'];
+  const run = cambiumOk(
+    ['build', 'app', '-t', 'a', '-t', 'a:latest', '-t', 'b', '--label', 'alone', ...none],
+    at,
+  );
+  expect(run.stderr).toMatch(/^built a, b in /m);
+  expect(JSON.parse(cambiumOk(['image', 'inspect', 'a'], at).stdout)).toMatchObject([
+    { config: { Labels: { alone: '' } } },
+  ]);
+});
+
+test('an empty text is what is not given, as for docker', () => {
+  const empty = ['--iidfile', '', '--metadata-file', '', '--target', '', '-f', '', '--settings', ''];
+  expect(cambiumOk(['build', 'app', '-q', ...empty], at).stdout).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+});
+
+test('a file of results that can not be written is told as that', () => {
+  const result = cambium(['build', 'app', '--iidfile', '/proc/x'], at);
+  expect(result.stderr).toMatch(/The file \/proc\/x can't be written/);
+  expect(result.code).toBe(3);
+});
+
+test('what is reused is told in the order of the build file', () => {
+  cambiumOk(['build', 'app'], at);
+  const told = build(['app', '-o', `type=tar,dest=${place.path('x.tar')}`], at);
+  const order = (type: string) =>
+    told.events.flatMap((event) => (event.type === type && 'step' in event ? [event.step] : []));
+  expect(order('step-reused')).toEqual(order('step-planned'));
+});
+
+test('a folder that is gone', () => {
+  const script = 'mkdir gone && cd gone && rmdir ../gone && "$0" -- "$1" build';
+  const { stderr, status } = spawnSync('bash', ['-c', script, process.execPath, program], {
+    cwd: place.dir,
+    encoding: 'utf8',
+  });
+  expect(stderr).toMatch(/error: The folder that this was started in is gone\./);
+  expect(status).toBe(3);
+});
+
+test('init starts a Dockerfile that builds, and no second build file beside one', () => {
+  cambiumOk(['init', '--dockerfile', 'web'], at);
+  expect(readdirSync(place.path('web')).sort()).toEqual(['.dockerignore', 'Dockerfile', 'hello.sh']);
+  expect(statSync(place.path('web/hello.sh')).mode & 0o111).toBe(0o111);
+  cambiumOk(['build', 'web', '--check', '--build-context', 'debian:12-slim=app'], at);
+  const again = cambium(['init', 'web'], at);
+  expect(again.stderr).toMatch(/web\/Dockerfile is there already; nothing was written/);
+  expect(again.code).toBe(2);
+  expect(existsSync(place.path('web/stages'))).toBe(false);
+  expect(readFileSync(place.path('web/Dockerfile'), 'utf8')).toMatch(/^FROM /m);
+});
+
+test('volume export to - is a tar on standard output', () => {
+  cambiumOk(['volume', 'create', 'some', '--from', 'app'], at);
+  const { stdout } = cambiumOk(['volume', 'export', 'some', '-'], at);
+  expect(stdout).toContain('Dockerfile');
+  expect(existsSync(place.path('-'))).toBe(false);
+});
