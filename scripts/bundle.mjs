@@ -5,45 +5,115 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { version, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const bundled = ['@photostructure/sqlite', 'commander'];
 
-/** Node's own modules that a start doesn't need: loading them takes it 0.5 to 2 ms each. */
-const lateModules =
-  /^(node:)?(child_process|http|https|module|net|os|perf_hooks|stream|stream\/promises|timers\/promises|tty|zlib)$/;
-
-/** Has each of them loaded when something of it is first used. */
+/** Commander asks for it, for commands that are programs of their own; we have none. Loading it takes Node 2 ms. */
 const loadLate = {
-  name: 'late-node-modules',
+  name: 'late-child-processes',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: lateModules }, ({ path, namespace }) =>
-      namespace === 'late' ? { path, external: true } : { path, namespace: 'late' },
+    onResolve({ filter: /^node:child_process$/ }, ({ path, importer }) =>
+      importer.includes('/commander/') ? { path, namespace: 'late' } : { path, external: true },
     );
-    onLoad({ filter: /.*/, namespace: 'late' }, ({ path }) => {
-      const names = Object.keys(createRequire(import.meta.url)(path));
-      const getters = names.map((name) => `get ${name}(){return load().${name}}`);
-      return { contents: `const load=()=>require('${path}');module.exports={${getters.join()}};` };
+    onLoad({ filter: /.*/, namespace: 'late' }, ({ path }) => ({
+      contents: `module.exports={spawn:(...args)=>require('${path}').spawn(...args)};`,
+    }));
+  },
+};
+
+/**
+ * The package looks for its native part beside its own files, by a package that reads folders for it and then Node's way
+ * to find a module: 1.5 ms. The part that nearly all machines need is asked for by its name first.
+ */
+const nativePart = {
+  name: 'native-part-of-sqlite',
+  setup({ onLoad }) {
+    const search = '(0, import_node_gyp_build.default)(';
+    const load = (dir) => {
+      const fs = require('node:fs');
+      if (process.platform === 'linux' && !fs.existsSync('/etc/alpine-release')) {
+        const module = { exports: {} };
+        try {
+          process.dlopen(module, `${dir}/prebuilds/linux-${process.arch}/@photostructure+sqlite.glibc.node`);
+          return module.exports;
+        } catch {
+          // Another machine than most: the long way.
+        }
+      }
+      return require('node-gyp-build')(dir);
+    };
+    const find =
+      "bundle.paths.map((path)=>path+'/@photostructure/sqlite/dist').find(require('node:fs').existsSync)";
+    onLoad({ filter: /@photostructure\/sqlite\/dist\/index\.cjs$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8').replace(/^var import_node_gyp_build = .*\n/m, '');
+      if (!text.includes(search))
+        throw new Error(`${path} finds its native part in another way than before.`);
+      return { contents: `const __dirname=${find};const load=${load};${text.replace(search, 'load(')}` };
     });
   },
 };
 
-/** The package looks for its native part beside its own files. Node's way to find these loads 0.5 ms of modules. */
-const nativePart = {
-  name: 'native-part-of-sqlite',
-  setup({ onLoad }) {
-    const find =
-      "bundle.paths.map((path)=>path+'/@photostructure/sqlite/dist').find(require('node:fs').existsSync)";
-    onLoad({ filter: /@photostructure\/sqlite\/dist\/index\.cjs$/ }, ({ path }) => ({
-      contents: `const __dirname=${find};${readFileSync(path)}`,
+/**
+ * Puts each of our modules into a function of its own, as the bundler does with CommonJS. It would lift the functions of
+ * all others to the top, where V8 keeps a record of each, called or not: what a command doesn't load then costs it nothing.
+ * Modules have no circles (`npm run layers`), so what one exports is whole when another asks for it.
+ */
+const apart = {
+  name: 'modules-apart',
+  setup({ onResolve, onLoad }) {
+    // In a place of their own: what lies below our package.json counts as ES modules.
+    onResolve({ filter: /\.ts$/ }, ({ resolveDir, path }) => ({
+      path: relative(root, resolve(resolveDir, path)),
+      namespace: 'apart',
     }));
+    onLoad({ filter: /.*/, namespace: 'apart' }, async ({ path }) => {
+      const { code } = await transform(readFileSync(join(root, path), 'utf8'), {
+        sourcefile: path,
+        loader: 'ts',
+        format: 'cjs',
+        target: 'esnext',
+        define: { 'import.meta.url': 'bundle.url' },
+        tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true, target: 'ES2023' } },
+      });
+      return { contents: importedLate(code), resolveDir: dirname(join(root, path)) };
+    });
   },
 };
+
+/**
+ * A module as the transform writes it, with each import loaded when something of it is first used: `import_x.y` becomes
+ * `(import_x??=require("x")).y`. Exports become plain properties; those of other modules, which are asked for them, getters.
+ */
+function importedLate(code) {
+  const helpers = /^(?:var __\w+ = .*\n(?:[ })].*\n)*)*/;
+  const exported = /^var \w+_exports = \{\};\n__export\(\w+, \{\n([^}]*)\n\}\);\nmodule\.exports = .*\n/;
+  let body = code.replace(helpers, '');
+  const exports = (exported.exec(body)?.[1] ?? '').replace(
+    /(\w+): \(\) => (.*?)(?=,?$)/gm,
+    (_, name, value) => (value.startsWith('import_') ? `get ${name}(){return ${value}}` : `${name}:${value}`),
+  );
+  body = body
+    .replace(exported, '')
+    .replace(/\b__toESM\((require\("[^"]+"\))(?:, 1)?\)/g, '$1')
+    .replace(/\b(import_\w+)\.default\b/g, '$1')
+    .replace(/\bimport\(("\.[^"]+")\)/g, 'Promise.resolve().then(() => require($1))');
+  if (/\b__(toESM|export|toCommonJS)\b/.test(body)) throw new Error(`Not understood:\n${body}`);
+  const calls = new Map();
+  body = body.replace(/^var (import_\w+) = require\(("[^"]+")\);\n/gm, (_, name, module) => {
+    // All commands use these two.
+    const always = { '"node:fs"': '$fs', '"node:path"': '$path' }[module];
+    calls.set(name, always ?? `($${calls.size}??=require(${module}))`);
+    return '';
+  });
+  body = `${body}\nmodule.exports={${exports}};`.replace(/\bimport_\w+/g, (name) => calls.get(name) ?? name);
+  const variables = [...calls.keys()].map((_, index) => `$${index}`);
+  return `"use strict";var ${['$', ...variables].join()};${body}`;
+}
 
 const common = {
   absWorkingDir: root,
@@ -65,12 +135,11 @@ export async function bundle(folder = join(root, 'dist')) {
     external: Object.keys(dependencies).filter((name) => !bundled.includes(name)),
     mainFields: ['main'],
     conditions: ['require'],
-    loader: { '.bash': 'text', '.sh': 'text' },
-    define: { CAMBIUM_VERSION: JSON.stringify(version), 'import.meta.url': 'bundle.url' },
+    define: { CAMBIUM_VERSION: JSON.stringify(version) },
     banner: {
-      js: "const bundle={paths:module.paths,get url(){return require('node:url').pathToFileURL(__filename).href}};",
+      js: "const $fs=require('node:fs'),$path=require('node:path');const bundle={paths:module.paths,get url(){return require('node:url').pathToFileURL(__filename).href}};",
     },
-    plugins: [loadLate, nativePart],
+    plugins: [apart, loadLate, nativePart],
   });
   // So old a syntax that any Node can read it, and say what it is too old for.
   const start = await build({
@@ -81,7 +150,8 @@ export async function bundle(folder = join(root, 'dist')) {
     banner: { js: '#!/usr/bin/env -S node --' },
   });
   mkdirSync(folder, { recursive: true });
-  const text = ascii(program);
+  // As Node wraps its modules; the start would only copy it all to do so.
+  const text = `(function(exports,require,module,__filename,__dirname){${ascii(program)}\n})`;
   // By this line the start knows the program without reading it all.
   replace(join(folder, 'program.cjs'), `// ${createHash('sha256').update(text).digest('hex')}\n${text}`);
   replace(join(folder, 'cambium.cjs'), ascii(start));

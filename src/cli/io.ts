@@ -34,9 +34,13 @@ export const standardError: Output = {
   },
 };
 
+/** The number of /dev/null. */
+const nullDevice = 0x103;
+
 /** Node's module for terminals is loaded only where there may be one. */
 function isTerminal(fd: number): boolean {
-  return fstatSync(fd).isCharacterDevice() && isatty(fd);
+  const stats = fstatSync(fd);
+  return stats.isCharacterDevice() && stats.rdev !== nullDevice && isatty(fd);
 }
 
 /** Writes to standard output: what a command was asked for. */

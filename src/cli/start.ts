@@ -1,5 +1,5 @@
 /**
- * What Node runs first: it compiles the program, a file beside this one, by way of V8's code cache. That takes a third
+ * What Node runs first: it compiles the program, a function in a file beside this one, by way of V8's code cache. That takes a third
  * of the time of a build with nothing to do off. A cache holds the functions that one kind of command calls. It is
  * written when a quick command ends that had none, and a folder that can't be written to goes without.
  */
@@ -24,7 +24,7 @@ function start(): void {
   const cachedData = readCache(cachePath, program);
   // The bundle is ASCII, for which this is the fastest way to a string.
   const text = program.toString('latin1');
-  const script = new Script(`(function(exports,require,module,__filename,__dirname){${text}\n})`, {
+  const script = new Script(text, {
     filename: path,
     importModuleDynamically: scripts.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     ...(cachedData && { cachedData }),

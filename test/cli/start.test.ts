@@ -29,7 +29,8 @@ afterEach(() => here[Symbol.dispose]());
 
 /** A program that prints its word; all are of one length, which is what V8 goes by. */
 function writeProgram(word: 'one' | 'two'): void {
-  const text = `const say = () => console.log('${word}', process.argv.length);\nsay();\nif (process.argv[2] === 'fail') process.exit(1);\n`;
+  const body = `const say = () => console.log('${word}', process.argv.length);\nsay();\nif (process.argv[2] === 'fail') process.exit(1);\n`;
+  const text = `(function(exports,require,module,__filename,__dirname){${body}})`;
   writeFileSync(here.path('program.cjs'), `// ${hexOf(sha256(text))}\n${text}`);
 }
 

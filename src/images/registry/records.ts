@@ -52,8 +52,8 @@ export function rememberedManifest(
 ): KnownManifest | undefined {
   const known = findName(db, formatReference(reference), platform);
   // What a digest names never changes.
-  const isFresh = reference.digest !== undefined || (known?.askedMs ?? 0) >= performance.timeOrigin;
-  return known && (!pull || isFresh) ? findManifest(db, known.manifest) : undefined;
+  const isFresh = () => reference.digest !== undefined || (known?.askedMs ?? 0) >= performance.timeOrigin;
+  return known && (!pull || isFresh()) ? findManifest(db, known.manifest) : undefined;
 }
 
 /** Notes what `name` stands for, as of now. */
