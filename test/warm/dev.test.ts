@@ -136,6 +136,26 @@ test('idle, it verifies by itself, and tells of drift', async () => {
   await dev.end();
 }, 60_000);
 
+test('idle, it tries which steps may go on from their own results', async () => {
+  shared.write({
+    Dockerfile: 'FROM base\nCOPY src src\nRUN echo more >>/log\nRUN cat src/* >all\nRUN mkdir /made\n',
+  });
+  await using dev = await started();
+  const first = await dev.next('warning');
+  const second = await dev.next('warning');
+  expect([first.message, second.message]).toEqual([
+    expect.stringMatching(/more >>\/log .*it changes \/log/),
+    expect.stringMatching(/mkdir \/made .*it fails/),
+  ]);
+  expect(cambium(['plan', '.'], shared.at).stdout).toMatch(/clean-only/);
+  // It was no edit, and an edit of now needs no such try.
+  expect(dev.all('rebuilt')).toHaveLength(1);
+  shared.write({ 'src/a.c': 'second\n' });
+  await dev.next('rebuilt', isNew);
+  expect(fileOf(shared, 'log')).toBe('more\n');
+  await dev.end();
+}, 60_000);
+
 test('a hook runs after each new image, and an output into the context makes no loop', async () => {
   await using dev = await started(
     '--exec',

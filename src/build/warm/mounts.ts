@@ -51,7 +51,7 @@ export function bringUpMounts(
 }
 
 /** Steps that decide what a run does without being its base or shown to it, by names that no target has. */
-function unseenSteps({ root, mounts }: RunOp): [string, StepId][] {
+export function unseenSteps({ root, mounts }: RunOp): [string, StepId][] {
   const builder: [string, StepId][] =
     root.type === 'builder' && root.builder !== 'host' ? [['builder', root.builder.step]] : [];
   const origins = mounts.flatMap((mount): [string, StepId][] =>

@@ -6,6 +6,7 @@
  * image holds it.
  */
 import { basename, dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BuildRequest, BuildResult } from '../../frontends/build-request.ts';
 import type { VerifyResult } from '../../frontends/verify.ts';
 import { watchedPlaces } from '../../frontends/watched.ts';
@@ -49,6 +50,8 @@ export interface Session {
 
 /** So many builds in a row are cancelled by edits; the next one is let through: else files that change all the time would stop all. */
 const mostCancelled = 5;
+/** Nothing happened for so long: steps are tried. */
+const tryAfterMs = 1000;
 /** Paths that an event names. */
 const namedPaths = 20;
 
@@ -71,6 +74,8 @@ export function startSession(request: SessionRequest): Session {
   let quietSince = performance.now();
   let last: Extract<BuildResult, { outcome: 'done' }> | undefined;
   let layers: KnownLayers | undefined;
+  /** What was built when its steps were tried. */
+  let tried: typeof last;
   let hasFailed = false;
   let lastError = '';
   let isFirst = true;
@@ -198,6 +203,36 @@ export function startSession(request: SessionRequest): Session {
     lastError = text;
   };
 
+  /** Waits for something to do. Meanwhile the steps are tried of which it isn't known whether they may be rebuilt warm. */
+  const rest = async () => {
+    const over = new AbortController();
+    const woken = new Promise<void>((resolve) => {
+      wake = () => {
+        over.abort();
+        resolve();
+      };
+    });
+    const trying = last && !hasFailed && tried !== last ? tryAll(last, over.signal) : undefined;
+    await woken;
+    await trying;
+  };
+
+  const tryAll = async (built: NonNullable<typeof last>, over: AbortSignal): Promise<void> => {
+    try {
+      await sleep(tryAfterMs, undefined, { signal: over });
+      const { probe } = await import('../../frontends/probe.ts');
+      for (const { step, reason } of await probe({ ...request.build, signal: over, onEvent: () => {} })) {
+        const message = `The step ${step.title} can't go on from its own last result: ${reason}.`;
+        emit({ type: 'warning', at: Date.now(), code: 'clean-only', message });
+      }
+      if (!over.aborted) tried = built;
+    } catch (error) {
+      if (over.aborted) return;
+      tried = built;
+      tellError(error);
+    }
+  };
+
   const live = async () => {
     watch.set(watchedPlaces(request.build, { steps: [] }));
     wanted = { kind: 'rebuild', isAsked: false, isIdle: false };
@@ -209,10 +244,7 @@ export function startSession(request: SessionRequest): Session {
           await perform(job);
           quietSince = performance.now();
         }
-        if (wanted === undefined && !signal.aborted)
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
+        if (wanted === undefined && !signal.aborted) await rest();
       }
     } finally {
       gate[Symbol.dispose]();
