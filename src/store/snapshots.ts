@@ -37,24 +37,33 @@ export function findKey(db: Database, key: StepKey): CacheHit | undefined {
 }
 
 export function findSnapshot(db: Database, id: SnapshotId): SnapshotRow | undefined {
-  const row = prepared(
-    db,
-    `SELECT id, parent, folders, folded, stage, title, duration_ms AS durationMs, created_ms AS createdMs, kind
-     FROM snapshots WHERE id = ?`,
-  ).get(id) as (Omit<SnapshotRow, 'folders'> & { folders: string }) | undefined;
-  return row && { ...row, folders: JSON.parse(row.folders) as string[] };
+  const row = prepared(db, `SELECT ${snapshotColumns} FROM snapshots WHERE id = ?`).get(id) as
+    | StoredRow
+    | undefined;
+  return row && rowOf(row);
+}
+
+const snapshotColumns =
+  'id, parent, folders, folded, stage, title, duration_ms AS durationMs, created_ms AS createdMs, kind';
+
+type StoredRow = Omit<SnapshotRow, 'folders'> & { folders: string };
+
+function rowOf(row: StoredRow): SnapshotRow {
+  return { ...row, folders: JSON.parse(row.folders) as string[] };
 }
 
 /** A snapshot and all it stands on, itself first. */
 export function lineageOf(db: Database, id: SnapshotId): SnapshotRow[] {
-  const rows: SnapshotRow[] = [];
-  for (let next: SnapshotId | null = id; next !== null; ) {
-    const row = findSnapshot(db, next);
-    if (row === undefined) throw new Error(`snapshot ${next} has no row`);
-    rows.push(row);
-    next = row.parent;
-  }
-  return rows;
+  const rows = prepared(
+    db,
+    `WITH RECURSIVE lineage (id, depth) AS (
+       VALUES (?, 0) UNION ALL SELECT s.parent, depth + 1 FROM lineage JOIN snapshots s USING (id) WHERE s.parent IS NOT NULL)
+     SELECT ${snapshotColumns} FROM lineage LEFT JOIN snapshots s USING (id) ORDER BY depth`,
+  ).all(id) as unknown as StoredRow[];
+  return rows.map((row) => {
+    if (row.folders === null) throw new Error(`snapshot ${row.id} has no row`);
+    return rowOf(row);
+  });
 }
 
 export interface NewSnapshot {

@@ -9,6 +9,7 @@
  *     downloads/          files by URL, made when first needed
  *     kept/ID/            workspaces of failed steps, for `cambium shell --failed`
  *     locks/              one file a step that is being run
+ *     mountpoints/        what runs have mounts on, for images that lack it
  *     run/RUN/            what one process has under way; rubbish once nobody holds run/RUN/lock
  */
 import { accessSync, constants, statSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /** Dockerfiles over the real command line: what they give, what runs again, and what reaches a run. */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type build, buildOk, cambium, cambiumOk, startCambium } from '../support/cli.ts';
@@ -108,6 +108,20 @@ test('an edited file runs its copy and what comes after it, nothing else', () =>
   expect(count()).toBe(0);
   writeFileSync(place.path('ctx/a.txt'), 'changed\n');
   expect(count()).toBe(2);
+});
+
+test('what a run has mounts on is there for it, and in no layer', () => {
+  const run = 'RUN test -c /dev/null -a -d /proc/1 -a -d /sys/kernel && cat /etc/hostname > /etc/own';
+  dockerfile('FROM base', run, 'RUN echo again > /etc/own2');
+  buildOk(['.', '-o', `type=local,dest=${place.path('mountpoints')}`], at);
+  expect(readdirSync(place.path('mountpoints')).sort()).toEqual(['bin', 'etc', 'root', 'tmp']);
+  expect(readdirSync(place.path('mountpoints/etc')).sort()).toEqual(['group', 'own', 'own2', 'passwd']);
+  expect(readFileSync(place.path('mountpoints/etc/own'), 'utf8')).not.toBe('');
+  // Nothing was left where the runs' mounts were, either.
+  const kept = execFileSync('find', [place.path('store/mountpoints'), '-size', '+0', '-type', 'f'], {
+    encoding: 'utf8',
+  });
+  expect(kept).toBe('');
 });
 
 test('mounts: files of the context, caches that stay, secrets and their absence from the store', () => {

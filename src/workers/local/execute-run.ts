@@ -12,7 +12,7 @@ import { prepareEmulation } from './emulation.ts';
 import { inTree } from './in-tree.ts';
 import { putMountHelpers } from './mount-helpers.ts';
 import { withMounts } from './run-mounts.ts';
-import { memoryFolder, type RunPlace } from './run-place.ts';
+import { memoryFolder, type RunPlace, usualMountpoints } from './run-place.ts';
 import type { RunMount, RunRequest, RunResult } from './runtimes/index.ts';
 import { runContainer } from './runtimes/index.ts';
 import { prepareMountpoints } from './runtimes/mountpoints.ts';
@@ -24,7 +24,9 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
   const startedMs = performance.now();
   // It is up by the time that all is there which the command needs.
   place.starters?.prepare();
-  const workspace = snapshots.fork(task.base);
+  // Elsewhere the workspace isn't what the mounts are made in.
+  const isRoot = op.root.type === 'snapshot' && op.root.path === '/';
+  const workspace = snapshots.fork(task.base, isRoot ? usualMountpoints(place) : undefined);
   let isDone = false;
   try {
     using caches = await openCaches(place, op.mounts, task).catch((error) => {
@@ -129,8 +131,19 @@ export async function runIn(
     });
   } finally {
     if (usesDir) unmountBelow(dir);
-    rmSync(bundle, { recursive: true, force: true });
+    removeLater(bundle);
   }
+}
+
+/** It lies in memory: the next run needn't wait until it is gone, and the end of this process removes what is left. */
+function removeLater(bundle: string): void {
+  setImmediate(() => {
+    try {
+      rmSync(bundle, { recursive: true, force: true });
+    } catch {
+      // Left to the end.
+    }
+  });
 }
 
 /** Host path of the command's root folder. */

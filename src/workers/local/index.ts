@@ -38,6 +38,15 @@ export function hostIdentity(store: Store): Record<string, string> {
   });
 }
 
+/** While files are copied or brought in, what stands before a runtime starts too. */
+function prepareEarly(starters: Starters): void {
+  try {
+    starters.prepare();
+  } catch {
+    // The run that needs it says what is missing.
+  }
+}
+
 function noSnapshot(): never {
   throw new Error('a folder has no snapshot');
 }
@@ -115,6 +124,7 @@ export function createLocalWorker(
       const { run, snapshots, starters } = await openAndSweep();
       const { op } = task.step;
       const startedMs = performance.now();
+      if (op.type !== 'run' && task.isFollowed) prepareEarly(starters);
       if (op.type === 'run') {
         const place = { store, snapshots, runDir: run.dir, runId: run.id, provisions, starters };
         return executeRun(place, op, task);

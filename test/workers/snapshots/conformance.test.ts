@@ -243,6 +243,31 @@ describe.each(['overlay', 'btrfs'] as const)('%s', (name) => {
     expect(driver.locate(next, 'a/b/c/d')).toBeUndefined();
   });
 
+  test('what is shown below a workspace is no part of it', () => {
+    const below = place.path('below');
+    for (const folder of ['below/dev', 'below/etc']) mkdirSync(place.path(folder), { recursive: true });
+    writeFileSync(join(below, 'etc/hosts'), 'below');
+    const base = commit([], (root) => {
+      mkdirSync(join(root, 'dev'));
+      writeFileSync(join(root, 'dev/a'), 'one');
+    });
+    const workspace = driver.fork(base, place.path('above'), below);
+    expect(existsSync(join(workspace.root, 'etc/hosts'))).toBe(name === 'overlay');
+    mkdirSync(join(workspace.root, 'etc'), { recursive: true });
+    writeFileSync(join(workspace.root, 'etc/own'), 'x');
+    driver.release(workspace);
+    driver.commit(workspace, 'above');
+    driver.discard(workspace.dir);
+    expect(existsSync(workspace.dir)).toBe(false);
+    const next = [{ id: 'above' as SnapshotId, folders: ['above'] }, ...base];
+    expect(told(driver.diff(next))).toEqual(['P etc', 'P etc/own']);
+    view(next, (root) => {
+      expect(readdirSync(join(root, 'etc'))).toEqual(['own']);
+      expect(readdirSync(join(root, 'dev'))).toEqual(['a']);
+    });
+    expect(readdirSync(join(below, 'etc'))).toEqual(['hosts']);
+  });
+
   test('a chain of 300 steps', () => {
     let stack: Stack = commit([], (root) => writeFileSync(join(root, 'log'), '0\n'));
     for (let step = 1; step <= 300; step++) {

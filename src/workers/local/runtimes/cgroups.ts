@@ -121,7 +121,12 @@ function sum(text: string | undefined, pattern: RegExp): number | undefined {
 
 /** Removes the cgroups of one run, killing what is still in them. */
 export async function removeCgroup(id: string): Promise<void> {
-  for (const { mount } of hierarchies()) await removeFolder(mount + cgroupPath(id));
+  await removeCgroupFolders(hierarchies().map(({ mount }) => mount + cgroupPath(id)));
+}
+
+/** The same for a run of which it is known in which hierarchies it has one. */
+export async function removeCgroupFolders(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) await removeFolder(folder);
 }
 
 /**

@@ -4,7 +4,7 @@ import { runWith } from './run.ts';
 import type { RunRequest, RunResult } from './types.ts';
 
 export { leftCgroups, removeCgroups } from './cgroups.ts';
-export { prepareMountpoints } from './mountpoints.ts';
+export { makeUsualTargets, prepareMountpoints } from './mountpoints.ts';
 export { findRuntime, probeRuntimes, type RuntimeProbe } from './probe.ts';
 export { openStarters, type Starters } from './starters.ts';
 export type * from './types.ts';

@@ -38,6 +38,22 @@ interface Stub {
   parentAfter: bigint;
 }
 
+/** Where every run has file systems of its own. */
+export const systemTargets = ['/proc', '/dev', '/sys'];
+
+/** What a network needs inside, in /etc: see `network.ts`. */
+export const networkFiles = ['resolv.conf', 'hosts', 'hostname'] as const;
+
+/** Makes the targets that every run has in an empty folder. */
+export function makeUsualTargets(folder: string): void {
+  prepareMountpoints(folder, [
+    ...systemTargets.map((path) => ({ path, kind: 'folder' as const })),
+    ...networkFiles.map((name) => ({ path: `/etc/${name}`, kind: 'file' as const })),
+  ]);
+  // No clock decides what a run sees.
+  for (const path of [...systemTargets, '/etc', '']) setTimes(folder + path, 0n);
+}
+
 const maxLinks = 40;
 
 /**

@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { outside } from '../../../kit/errors.ts';
 import { unmount } from '../../../kit/system.ts';
+import { networkFiles } from './mountpoints.ts';
 import { controlSocket, forward } from './port-forward.ts';
 import { findProgram } from './programs.ts';
 import type { PortForward, RunMount, RunRequest } from './types.ts';
@@ -97,7 +98,7 @@ function natFailed(why: string): Error {
 /** Writes resolv.conf, hosts and hostname of a run into its folder; returns the mounts that show them inside. */
 export function writeNetworkFiles(request: RunRequest): (RunMount & { type: 'bind' })[] {
   const { dir, hostname, network } = request;
-  const contents = {
+  const contents: Record<(typeof networkFiles)[number], string> = {
     'resolv.conf': resolvConf(network),
     hosts: [
       `127.0.0.1\tlocalhost ${hostname}`,
@@ -110,8 +111,8 @@ export function writeNetworkFiles(request: RunRequest): (RunMount & { type: 'bin
     ].join('\n'),
     hostname: `${hostname}\n`,
   };
-  return Object.entries(contents).map(([name, text]) => {
-    writeFileSync(`${dir}/${name}`, text, { mode: 0o644 });
+  return networkFiles.map((name) => {
+    writeFileSync(`${dir}/${name}`, contents[name], { mode: 0o644 });
     return { type: 'bind', source: `${dir}/${name}`, target: `/etc/${name}`, readonly: false };
   });
 }

@@ -4,15 +4,15 @@ import { lstatSync, statSync, writeFileSync } from 'node:fs';
 import { constants, totalmem } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { outside, wrongUse } from '../../../kit/errors.ts';
-import { readUsage, removeCgroup } from './cgroups.ts';
+import { readUsage, removeCgroup, removeCgroupFolders } from './cgroups.ts';
 import { ociConfig } from './config.ts';
 import { mayBeRuntimes, startFailure } from './failures.ts';
 import { filterShortcut, rememberFilter } from './filters.ts';
 import { type Launch, launch, stateOf } from './launch.ts';
-import { type MountTarget, prepareMountpoints } from './mountpoints.ts';
+import { type MountTarget, prepareMountpoints, systemTargets } from './mountpoints.ts';
 import { type NatNetwork, openNat, writeNetworkFiles } from './network.ts';
 import { type OutputReader, readOutput, relayErrors } from './output.ts';
-import { makeCgroups } from './own-cgroups.ts';
+import { makeCgroups, type OwnCgroups } from './own-cgroups.ts';
 import { findProgram, leavesCgroups } from './programs.ts';
 import { seccompOf } from './seccomp.ts';
 import type { RunMount, RunOutcome, RunRequest, RunResult } from './types.ts';
@@ -29,10 +29,12 @@ export async function runWith(runtime: string, request: RunRequest): Promise<Run
   const mounts = allMounts(request);
   const undoMountpoints = prepareAll(request.rootfs, mounts);
   let nat: NatNetwork | undefined;
+  let own: OwnCgroups | undefined;
   try {
     if (request.network === 'nat') nat = await openNat(request.dir, request.ports);
     const init = request.init ? findInit() : undefined;
     const cgroups = leavesCgroups(runtime) ? makeCgroups(request.id, request.limits) : undefined;
+    own = cgroups;
     const seccomp = filterOf(request);
     const copy = `${request.dir}/filter`;
     const shortcut =
@@ -57,7 +59,8 @@ export async function runWith(runtime: string, request: RunRequest): Promise<Run
       nat?.close();
       undoMountpoints();
     } finally {
-      await removeCgroup(request.id);
+      if (own === undefined) await removeCgroup(request.id);
+      else await removeCgroupFolders(own.folders);
     }
   }
 }
@@ -170,8 +173,6 @@ function allMounts(request: RunRequest): RunMount[] {
   const taken = new Set(own.map(({ target }) => target));
   return [...own, ...writeNetworkFiles(request).filter(({ target }) => !taken.has(target))];
 }
-
-const systemTargets = ['/proc', '/dev', '/sys'];
 
 /** Makes the mount points that are missing, in the rootfs or in the mount that covers them. */
 function prepareAll(rootfs: string, mounts: readonly RunMount[]): () => void {

@@ -37,8 +37,11 @@ export interface Suspect {
 /** All folders are given by absolute host path, but for names of folders below `snapshots/`. */
 export interface SnapshotDriver {
   readonly name: 'overlay' | 'btrfs';
-  /** Makes a workspace in `dir` (which must not exist) on top of `stack` and mounts it. O(1). */
-  fork(stack: Stack, dir: string): Workspace;
+  /**
+   * Makes a workspace in `dir` (which must not exist) on top of `stack` and mounts it. O(1). `below`: a folder whose entries may
+   * show where the stack has none while it is mounted; they are no part of the workspace.
+   */
+  fork(stack: Stack, dir: string, below?: string): Workspace;
   /** Ends the mount of a workspace; its files stay. */
   release(workspace: Workspace): void;
   /** Turns a released workspace into the folder `name` below snapshots/. O(1), atomic. */

@@ -16,36 +16,38 @@ export function overlayDriver(snapshotsDir: string): SnapshotDriver {
   const ownFolders = (stack: Stack) => stack[0]?.folders.map(folderOf) ?? [];
   const allFolders = (stack: Stack) => stackFolders(stack).map(folderOf);
 
-  const mountWorkspace = (stack: Stack, dir: string): Workspace => {
+  const mountWorkspace = (stack: Stack, dir: string, below?: string): Workspace => {
     const upper = join(dir, 'fs');
     const lowers = allFolders(stack);
     if (lowers.length === 0) return { dir, root: upper };
-    const root = join(dir, 'root');
     const work = join(dir, 'work');
-    // A work folder of an earlier mount says 'volatile' and would be refused.
-    rmSync(work, { recursive: true, force: true });
-    for (const folder of [work, root]) mkdirSync(folder, { recursive: true });
-    mountOverlay({ lowers, upper: { dir: upper, work }, at: root });
-    return { dir, root };
+    mkdirSync(work);
+    // Over its own folders, which are seen again after it: one folder less to make.
+    mountOverlay({ lowers: below ? [...lowers, below] : lowers, upper: { dir: upper, work }, at: dir });
+    return { dir, root: dir };
   };
 
   return {
     name: 'overlay',
-    fork(stack, dir) {
+    fork(stack, dir, below) {
       const upper = join(dir, 'fs');
-      mkdirSync(upper, { recursive: true });
+      for (const folder of [dir, upper]) mkdirSync(folder);
       // The root folder's own metadata is that of the parent's root.
       const parent = allFolders(stack)[0];
       if (parent !== undefined) copyMetadata(readEntry(parent, ''), upper);
+      return mountWorkspace(stack, dir, below);
+    },
+    reopen(stack, dir) {
+      // That of an earlier mount says 'volatile' and would be refused.
+      rmSync(join(dir, 'work'), { recursive: true, force: true });
       return mountWorkspace(stack, dir);
     },
-    reopen: mountWorkspace,
     release({ dir, root }) {
-      if (root !== join(dir, 'fs')) unmount(root);
+      if (root === dir) unmount(dir);
     },
     commit: ({ dir }, name) => renameSync(join(dir, 'fs'), folderOf(name)),
     discard(dir) {
-      unmount(join(dir, 'root'));
+      unmount(dir);
       rmSync(dir, { recursive: true, force: true });
     },
     view(stack, at) {

@@ -27,8 +27,8 @@ interface Flat {
 export interface Snapshots extends SnapshotReader {
   readonly driver: SnapshotDriver;
   stackOf(id: SnapshotId | undefined): Stack;
-  /** Forks `parent` into a workspace of this run. */
-  fork(parent: SnapshotId | undefined): Workspace;
+  /** Forks `parent` into a workspace of this run. `below`: see the driver. */
+  fork(parent: SnapshotId | undefined, below?: string): Workspace;
   /** Forks another snapshot's result, so that a copy need only apply a difference. */
   forkResult(result: SnapshotId): Workspace;
   /** Releases a workspace and files it. `onResult`: it was forked from this snapshot by `forkResult`. */
@@ -78,7 +78,8 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
     setFolded(store.db, id, folder);
     return lineageOf(store.db, id);
   };
-  const forkStack = (stack: Stack) => withFiles(() => driver.fork(stack, join(run.dir, newId())));
+  const forkStack = (stack: Stack, below?: string) =>
+    withFiles(() => driver.fork(stack, join(run.dir, newId()), below));
 
   /** Too many differences in a row become one, so that neither layers nor folders add up. */
   const flatten = (folder: string, parent: SnapshotId | undefined): Flat | undefined => {
@@ -105,7 +106,7 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
   const snapshots: Snapshots = {
     driver,
     stackOf,
-    fork: (parent) => forkStack(stackOf(parent)),
+    fork: (parent, below) => forkStack(stackOf(parent), below),
     forkResult: (result) => forkStack(stackOf(result)),
     commit(workspace, request) {
       const folder = basename(workspace.dir);
