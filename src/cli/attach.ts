@@ -3,12 +3,13 @@
  * are the command's too.
  */
 import { ReadStream } from 'node:tty';
+import type { Signal } from '../kit/signal-names.ts';
 
 export interface Attachment extends Disposable {
   /** Aborted when the command is to be ended whatever it does. */
   signal: AbortSignal;
   /** Call when the command can take signals. */
-  onLaunch(send: (signal: NodeJS.Signals) => void): void;
+  onLaunch(send: (signal: Signal) => void): void;
 }
 
 /** Passed on to commands without a terminal. A terminal's keys reach the command by themselves. */
@@ -25,16 +26,19 @@ const ending: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQU
 /** So many requests to end are patience enough. */
 const lastRequest = 3;
 
-/** Listens from now on. Dispose of it at the end: the terminal is then as it was. */
-export function attach({ terminal }: { terminal: boolean }): Attachment {
+/**
+ * Listens from now on. Dispose of it at the end: the terminal is then as it was. `stopSignal` is what the command gets when
+ * SIGTERM asks it to end.
+ */
+export function attach({ terminal, stopSignal }: { terminal: boolean; stopSignal?: Signal }): Attachment {
   const controller = new AbortController();
-  let send: ((signal: NodeJS.Signals) => void) | undefined;
+  let send: ((signal: Signal) => void) | undefined;
   let requests = 0;
   const onSignal = (name: NodeJS.Signals) => {
     if (ending.includes(name)) requests += 1;
     const isEnd = ending.includes(name) && (send === undefined || terminal || requests >= lastRequest);
     if (isEnd) controller.abort();
-    else if (!terminal) send?.(name);
+    else if (!terminal) send?.(name === 'SIGTERM' ? (stopSignal ?? name) : name);
   };
   for (const name of forwarded) process.on(name, onSignal);
   let keys: ReadStream | undefined;

@@ -107,12 +107,13 @@ function readBuildArgs(texts: readonly string[], env: NodeJS.ProcessEnv): Record
   return args;
 }
 
-/** `HOST:IP`, of `--add-host`. */
+/** `HOST:IP` or `HOST:host-gateway`, of `--add-host`. */
 export function readHost(text: string): { name: string; address: string } {
   const at = text.includes('=') ? text.indexOf('=') : text.indexOf(':');
   const name = text.slice(0, Math.max(0, at));
   const address = text.slice(at + 1).replace(/^\[(.*)\]$/, '$1');
-  if (name === '' || isIP(address) === 0) throw bad('--add-host', text, 'HOST:IP');
+  if (name === '' || (isIP(address) === 0 && address !== 'host-gateway'))
+    throw bad('--add-host', text, 'HOST:IP, or HOST:host-gateway for this machine');
   return { name, address };
 }
 

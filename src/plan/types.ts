@@ -263,7 +263,7 @@ export interface RunOp {
   noNewPrivileges?: boolean;
   timeoutMs?: number;
   hostname?: string;
-  /** Lines of /etc/hosts beyond the usual ones. */
+  /** Lines of /etc/hosts beyond the usual ones; the address may be `host-gateway`. */
   hosts?: readonly { name: string; address: string }[];
   ulimits?: readonly { name: string; soft: number; hard: number }[];
   /** Size of /dev/shm. */

@@ -314,6 +314,82 @@ describe('networks', () => {
     const { stdout } = sh('cat /etc/hosts', '--network', 'none', '--add-host', 'db:10.1.2.3');
     expect(stdout).toMatch(/^10\.1\.2\.3\tdb$/m);
   });
+
+  test('host-gateway leads to what listens on this machine, but from `none`', async () => {
+    const server = createServer((socket) => socket.end('the host\n')).listen(0, '0.0.0.0');
+    await once(server, 'listening');
+    const script = `nc gateway ${(server.address() as AddressInfo).port}`;
+    const hosts = ['--add-host', 'gateway:host-gateway'];
+    for (const network of ['host', 'nat']) {
+      const args = ['run', '--network', network, ...hosts, 'box', 'sh', '-c', script];
+      expect(await startCambium(args, at).ended).toEqual({ code: 0, stdout: 'the host\n', stderr: '' });
+    }
+    server.close();
+    expect(sh('cat /etc/hosts', '--network', 'none', ...hosts).stdout).not.toContain('gateway');
+  });
+
+  test('name servers, domains and options', () => {
+    const flags = [
+      '--dns',
+      '10.9.8.7',
+      '--dns',
+      '::1',
+      '--dns-search',
+      'corp.test',
+      '--dns-option',
+      'ndots:2',
+    ];
+    const asked = 'nameserver 10.9.8.7\nnameserver ::1\nsearch corp.test\noptions ndots:2\n';
+    for (const network of ['none', 'nat'])
+      expect(sh('cat /etc/resolv.conf', '--network', network, ...flags).stdout).toBe(asked);
+    const { stdout } = sh('cat /etc/resolv.conf', '--network', 'nat', '--dns-search', 'corp.test');
+    expect(stdout).toBe('nameserver 10.0.2.3\nsearch corp.test\n');
+  });
+});
+
+describe('rights', () => {
+  const held = (...flags: string[]) => {
+    const { stdout } = sh("sed -n 's/^CapEff:\\s*//p; s/^NoNewPrivs:\\s*/ /p' /proc/self/status", ...flags);
+    const [capabilities = '', noNewPrivileges = ''] = stdout.trim().split('\n');
+    return { bits: BigInt(`0x${capabilities}`), noNewPrivileges: noNewPrivileges.trim() };
+  };
+  const bit = (...numbers: number[]) => numbers.reduce((sum, number) => sum | (1n << BigInt(number)), 0n);
+  const [chown, netAdmin, netRaw, ptrace] = [0, 12, 13, 19];
+
+  test('taken away and given', () => {
+    const usual = held().bits;
+    expect(usual & bit(chown, netAdmin, netRaw, ptrace)).toBe(bit(chown, netRaw));
+    expect(held('--cap-drop', 'net_raw').bits).toBe(usual & ~bit(netRaw));
+    expect(held('--cap-drop', 'ALL', '--cap-add', 'CAP_CHOWN').bits).toBe(bit(chown));
+    expect(held('--cap-add', 'SYS_PTRACE', '--cap-add', 'NET_ADMIN', '--network', 'none').bits).toBe(
+      usual | bit(ptrace, netAdmin),
+    );
+    expect(sh('chown 1 /srv', '--cap-drop', 'chown')).toMatchObject({ code: 1 });
+  });
+
+  test('no new privileges', () => {
+    expect(held().noNewPrivileges).toBe('0');
+    for (const text of ['no-new-privileges', 'no-new-privileges:true', 'no-new-privileges=true'])
+      expect(held('--security-opt', text).noNewPrivileges).toBe('1');
+  });
+
+  test('further groups', () => {
+    expect(sh('id', '-u', 'app', '--group-add', '77').stdout).toMatch(/groups=.*\b77\b/);
+    expect(sh('id -G', '-u', '5:6', '--group-add', 'app').stdout.trim().split(' ').sort()).toEqual(
+      ['6', '1001'].sort(),
+    );
+  });
+});
+
+test('--stop-signal is what TERM becomes, and what an image keeps', async () => {
+  const script = "trap 'echo quit; exit 0' QUIT; echo ready; while :; do sleep 0.02; done";
+  const flags = ['--stop-signal', 'quit', '--commit', 'stops'];
+  const { child, ended } = startCambium(['run', ...flags, 'box', 'sh', '-c', script], at);
+  child.stdout?.once('data', () => child.kill('SIGTERM'));
+  expect(await ended).toMatchObject({ code: 0, stdout: 'ready\nquit\n' });
+  expect(JSON.parse(cambiumOk(['image', 'inspect', 'stops'], at).stdout)).toMatchObject([
+    { config: { StopSignal: 'quit' } },
+  ]);
 });
 
 test('limits hold', () => {
@@ -363,6 +439,15 @@ test.each([
   [['--cpus', '-1', 'box', 'true'], 2, 'number of cores'],
   [['--memory', 'much', 'box', 'true'], 2, 'a size'],
   [['-m', '1', 'box', 'true'], 2, '6m or more'],
+  [['--cap-add', 'SYS_ADMIN', 'box', 'true'], 2, 'could change this machine'],
+  [['--cap-add', 'ALL', 'box', 'true'], 2, 'could change this machine'],
+  [['--cap-add', 'NET_ADMIN', 'box', 'true'], 2, 'use --network nat or none'],
+  [['--cap-drop', 'a b', 'box', 'true'], 2, 'the name of a capability'],
+  [['--security-opt', 'seccomp=unconfined', 'box', 'true'], 2, 'no-new-privileges'],
+  [['--group-add', 'nogroup', 'box', 'true'], 2, "no group 'nogroup'"],
+  [['--dns', 'example.com', 'box', 'true'], 2, 'an IP address'],
+  [['--add-host', 'db:here', 'box', 'true'], 2, 'HOST:host-gateway'],
+  [['--stop-signal', 'SOON', 'box', 'true'], 2, 'a signal'],
   [['--ulimit', 'nofile=5', 'box', 'true'], 2, 'too low for the container runtime'],
   [['--pids', '-3', 'box', 'true'], 2, 'whole number'],
   [['--hostname', 'a b', 'box', 'true'], 2, 'letters, digits'],
@@ -384,7 +469,7 @@ test('flags of docker run: those that go without saying, and those that are refu
     stdout: 'there\n',
   });
   expect(run('--help').stdout).toContain('Usage: cambium run');
-  const refused = [['-d'], ['--name', 'x'], ['--privileged'], ['--cap-add=X'], ['--pull', 'always']];
+  const refused = [['-d'], ['--name', 'x'], ['--privileged'], ['--pid=host'], ['--pull', 'always']];
   for (const flags of refused) {
     const { code, stdout, stderr } = run(...flags, 'box', 'echo', 'ran');
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -291,6 +291,7 @@ describe('compression', () => {
   test('gzip of several members, zstd and plain data', async () => {
     expect(await collect(Buffer.concat([gzipSync('one '), gzipSync('two')]))).toBe('one two');
     expect(await collect(zstd(text))).toBe(text);
+    expect(await collect(Buffer.concat([zstd('one '), zstd('two')]))).toBe('one two');
     expect(await collect(Buffer.from(text))).toBe(text);
     expect(await collect(Buffer.from('x'))).toBe('x');
     expect(await collect(Buffer.alloc(0))).toBe('');
@@ -301,7 +302,8 @@ describe('compression', () => {
     await expect(collect(packed.subarray(0, packed.length - 20))).rejects.toMatchObject({
       code: 'broken-tar',
     });
-    await expect(collect(zstd(text).subarray(0, -9))).rejects.toMatchObject({ code: 'broken-tar' });
+    for (const cut of [3, 9])
+      await expect(collect(zstd(text).subarray(0, -cut))).rejects.toMatchObject({ code: 'broken-tar' });
     const flipped = Buffer.from(packed);
     flipped[30] = (flipped[30] as number) ^ 0xff;
     await expect(collect(flipped)).rejects.toMatchObject({ code: 'broken-tar' });

@@ -3,6 +3,7 @@
  * healthy; else the one that is there goes on.
  */
 import { findImage } from '../../images/index.ts';
+import { readSignal, type Signal } from '../../kit/signal-names.ts';
 import type { EventSink, ServiceState } from '../../plan/index.ts';
 import type { Store } from '../../store/store.ts';
 import { describeFailure, type Inside, type RunResult } from '../../workers/local/index.ts';
@@ -48,7 +49,7 @@ export async function openService(store: Store, wish: ServiceWish, onEvent: Even
     const ports = await relay.privatePorts();
     const config = findImage(store.db, image)?.config ?? {};
     const kill = new AbortController();
-    let send: ((name: NodeJS.Signals) => void) | undefined;
+    let send: ((name: Signal) => void) | undefined;
     let launched: (inside: Inside) => void = () => {};
     const launch = new Promise<Inside>((resolve) => {
       launched = resolve;
@@ -70,7 +71,7 @@ export async function openService(store: Store, wish: ServiceWish, onEvent: Even
       image,
       ended,
       async stop() {
-        send?.((config.StopSignal as NodeJS.Signals | undefined) ?? 'SIGTERM');
+        send?.(readSignal(config.StopSignal ?? '') ?? 'SIGTERM');
         const timer = setTimeout(() => kill.abort(), send === undefined ? 0 : patienceMs);
         await ended;
         clearTimeout(timer);

@@ -32,7 +32,7 @@ const needs: readonly Need[] = [
     name: 'zstd',
     programs: ['zstd'],
     packages: 'zstd',
-    without: 'archives in zstd can be read only by newer Nodes',
+    without: 'archives and layers in zstd are neither read nor written',
   },
   {
     name: 'skopeo',

@@ -1,10 +1,12 @@
 /** The flags of `cambium run`, in the words of `docker run` and `podman run`. */
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { normaliseTag } from '../../images/references.ts';
 import { wrongUse } from '../../kit/errors.ts';
+import { readSignal, type Signal } from '../../kit/signal-names.ts';
 import type { Network } from '../../plan/index.ts';
-import type { CommandMount, Limits } from '../../workers/local/index.ts';
+import type { CommandMount, DnsWishes, Limits } from '../../workers/local/index.ts';
 import { storeOption } from '../build-flags.ts';
 import { readHost, readUlimit } from '../dockerfile-flags.ts';
 import { repeatable } from '../repeatable.ts';
@@ -18,6 +20,7 @@ import {
   parseSize,
   parseTimeout,
 } from '../values.ts';
+import { readCapabilities, readSecurity } from './confinement.ts';
 import { readMounts } from './mounts.ts';
 import { readPorts, type WantedPort } from './ports.ts';
 import { readVariables, type Wishes } from './process.ts';
@@ -45,6 +48,14 @@ export interface RawRunFlags {
   net?: string;
   publish: string[];
   addHost: string[];
+  dns?: string[];
+  dnsSearch?: string[];
+  dnsOption?: string[];
+  groupAdd?: string[];
+  capAdd?: string[];
+  capDrop?: string[];
+  securityOpt?: string[];
+  stopSignal?: string;
   hostname?: string;
   readOnly?: boolean;
   init?: boolean;
@@ -63,6 +74,15 @@ export interface RunFlags {
   ports: WantedPort[];
   hosts: { name: string; address: string }[];
   ulimits: { name: string; soft: number; hard: number }[];
+  /** Where it differs from what the network has. */
+  dns?: DnsWishes;
+  /** Beside those of the user. */
+  groups: string[];
+  /** Instead of the usual ones. */
+  capabilities?: readonly string[];
+  noNewPrivileges: boolean;
+  /** What the command gets when it is to end. */
+  stopSignal?: Signal;
   hostname: string;
   readonlyRoot: boolean;
   init: boolean;
@@ -84,6 +104,7 @@ export function addRunFlags(command: Command): Command {
     .addOption(repeatable('-e, --env <name[=value]>', 'a variable; without a value, that of here'))
     .addOption(repeatable('--env-file <file>', 'a file with a variable a line'))
     .option('-u, --user <user[:group]>', 'who runs it')
+    .addOption(repeatable('--group-add <group>', 'a further group of that user'))
     .option('--entrypoint <program>', "instead of the image's; the command is its arguments")
     .option('-i, --interactive', 'standard input goes to the command')
     .option('-t, --tty', 'the command has a terminal')
@@ -97,8 +118,17 @@ export function addRunFlags(command: Command): Command {
     .option('--network <mode>', 'host, none or nat (default: host, or nat with -p)')
     .addOption(new Option('--net <mode>', 'as --network').hideHelp())
     .addOption(repeatable('-p, --publish <host:port>', 'a port of the host that leads to one of the command'))
-    .addOption(repeatable('--add-host <host:ip>', 'a line in /etc/hosts'))
+    .addOption(
+      repeatable('--add-host <host:ip>', 'a line in /etc/hosts; host-gateway stands for this machine'),
+    )
+    .addOption(repeatable('--dns <ip>', 'a name server, instead of those of the network'))
+    .addOption(repeatable('--dns-search <domain>', 'a domain to look names up in'))
+    .addOption(repeatable('--dns-option <option>', 'an option of resolv.conf'))
     .option('-h, --hostname <name>', 'its host name (default: cambium)')
+    .addOption(repeatable('--cap-drop <capability>', 'a right that it has not, or ALL'))
+    .addOption(repeatable('--cap-add <capability>', 'one that it has all the same'))
+    .addOption(repeatable('--security-opt <option>', 'no-new-privileges: set-id programs give no rights'))
+    .option('--stop-signal <signal>', 'what it gets when TERM asks it to end')
     .option('--read-only', 'write to mounts only')
     .addOption(new Option('--init', 'always so').hideHelp())
     .option('--no-init', "be the namespace's first process, without an init that reaps orphans")
@@ -110,6 +140,8 @@ export function addRunFlags(command: Command): Command {
 /** Reads the flags; `cwd` is where relative paths start. */
 export function readRunFlags(raw: RawRunFlags, argv: readonly string[], cwd: string): RunFlags {
   const ports = readPorts(raw.publish);
+  const network = readNetwork(raw.network ?? raw.net, ports);
+  const { dns = [], dnsSearch = [], dnsOption = [], capAdd = [], capDrop = [] } = raw;
   const pids = raw.pids ?? raw.pidsLimit;
   return {
     wishes: {
@@ -122,6 +154,7 @@ export function readRunFlags(raw: RawRunFlags, argv: readonly string[], cwd: str
       ...given('entrypoint', raw.entrypoint, (text) => text),
       ...given('cwd', raw.workdir, readFolder),
       ...given('user', raw.user, (text) => text),
+      ...given('stopSignal', raw.stopSignal, (text) => text),
     },
     mounts: readMounts(raw, cwd),
     input: raw.interactive ?? false,
@@ -132,10 +165,17 @@ export function readRunFlags(raw: RawRunFlags, argv: readonly string[], cwd: str
       // Docker and podman have -1 for no limit.
       ...given('pids', pids, (text) => (text === '-1' ? 0 : parseCount('--pids', text, 0))),
     },
-    network: readNetwork(raw.network ?? raw.net, ports),
+    network,
     ports,
     hosts: raw.addHost.map(readHost),
     ulimits: raw.ulimit.map(readUlimit),
+    ...(dns.length + dnsSearch.length + dnsOption.length > 0 && {
+      dns: { servers: dns.map(readNameServer), search: dnsSearch, options: dnsOption },
+    }),
+    groups: raw.groupAdd ?? [],
+    ...defined('capabilities', readCapabilities({ capAdd, capDrop }, network)),
+    noNewPrivileges: readSecurity(raw.securityOpt ?? []),
+    ...given('stopSignal', raw.stopSignal, readStopSignal),
     hostname: raw.hostname === undefined ? 'cambium' : readHostname(raw.hostname),
     readonlyRoot: raw.readOnly ?? false,
     init: raw.init ?? true,
@@ -149,6 +189,21 @@ export function readRunFlags(raw: RawRunFlags, argv: readonly string[], cwd: str
 /** `{ name: value }` where there is a text, else nothing. */
 function given<N extends string, T>(name: N, text: string | undefined, read: (text: string) => T) {
   return (text === undefined ? {} : { [name]: read(text) }) as { [K in N]?: T };
+}
+
+function defined<N extends string, T>(name: N, value: T | undefined) {
+  return (value === undefined ? {} : { [name]: value }) as { [K in N]?: T };
+}
+
+function readNameServer(text: string): string {
+  if (isIP(text) === 0) throw badValue('--dns', text, 'it takes an IP address');
+  return text;
+}
+
+function readStopSignal(text: string): Signal {
+  const signal = readSignal(text);
+  if (signal === undefined) throw badValue('--stop-signal', text, 'it takes a signal, such as SIGQUIT or 3');
+  return signal;
 }
 
 /** 0 is no limit, as docker and podman have it. */

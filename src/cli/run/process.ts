@@ -13,16 +13,21 @@ export interface Wishes {
   env: Readonly<Record<string, string>>;
   cwd?: string;
   user?: string;
+  stopSignal?: string;
 }
 
 /** Its configuration, as `docker commit` would keep it. */
-export function configOf(image: ImageConfig, { argv, entrypoint, env, cwd, user }: Wishes): ImageConfig {
+export function configOf(
+  image: ImageConfig,
+  { argv, entrypoint, env, cwd, user, stopSignal }: Wishes,
+): ImageConfig {
   const config: ImageConfig = { ...image };
   const variables = { ...variablesOf(image), ...env };
   if (Object.keys(variables).length > 0)
     config.Env = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
   if (cwd !== undefined) config.WorkingDir = cwd;
   if (user !== undefined) config.User = user;
+  if (stopSignal !== undefined) config.StopSignal = stopSignal;
   if (entrypoint !== undefined) {
     config.Entrypoint = entrypoint === '' ? [] : [entrypoint];
     // A new entry point makes the image's command meaningless.

@@ -9,8 +9,13 @@ const instead: Readonly<Record<string, string>> = {
     'Nothing is left of a command, so there is nothing to name. Its host name is given by --hostname.',
   '--privileged':
     'Commands are always confined. What may mount is a stage of a build: `RUN --security=insecure`.',
-  '--cap-add <capability>': 'Commands have the capabilities that Docker gives by itself, and no more.',
   '--device <device>': 'Commands see no device of this machine.',
+  '--gpus <devices>': 'Commands see no device of this machine.',
+  '--pid <namespace>': 'Commands see no process but their own.',
+  '--ipc <namespace>': 'Commands share no memory with others. The size of theirs is given by --shm-size.',
+  '--restart <policy>': 'A command ends when it ends: systemd or a loop of the shell starts it again.',
+  '-l, --label <label>':
+    'Nothing is left of a command that could have a label. An image has: `build --label`.',
   '--platform <platform>':
     'Name an image for that platform: `cambium image pull --platform P NAME` brings one in.',
   '--pull <when>': 'Fetch what the name stands for now with `cambium image pull NAME`.',

@@ -33,6 +33,7 @@ export async function runImage(
       root: { type: 'snapshot', path: image.root },
       mounts: [],
       security: 'default',
+      noNewPrivileges: flags.noNewPrivileges,
       platform: image.platform,
       network: flags.network,
       hostname: flags.hostname,
@@ -51,7 +52,14 @@ export async function runImage(
       ...(onOutput && { onOutput }),
       onComputeWait: (reason) => tell(`waiting: ${reason}\n`),
       onWait: (volume, users) => tell(`waiting for the volume ${volume}, in use by ${users}\n`),
-      extras: { ...world, readonlyRoot: flags.readonlyRoot, init: flags.init },
+      extras: {
+        ...world,
+        readonlyRoot: flags.readonlyRoot,
+        init: flags.init,
+        groups: flags.groups,
+        ...(flags.dns && { dns: flags.dns }),
+        ...(flags.capabilities && { capabilities: flags.capabilities }),
+      },
       ...(flags.commit !== undefined && { commit: { stage: flags.commit, title } }),
     });
     if (committed !== undefined && flags.commit !== undefined) {

@@ -75,7 +75,12 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
 
 /** What a run has beyond its operation, when it is no step of a build. */
 export interface RunExtras
-  extends Partial<Pick<RunRequest, 'stdio' | 'onLaunch' | 'readonlyRoot' | 'init' | 'ports'>> {
+  extends Partial<
+    Pick<
+      RunRequest,
+      'stdio' | 'onLaunch' | 'readonlyRoot' | 'init' | 'ports' | 'capabilities' | 'groups' | 'dns'
+    >
+  > {
   /** Beside those of the operation. */
   mounts?: readonly RunMount[];
 }

@@ -58,7 +58,7 @@ export { describeFailure } from './describe-failure.ts';
 export type { KeptWorkspace } from './execute-run.ts';
 export type { Provisions } from './provisions.ts';
 export { repairStore } from './repair.ts';
-export type { Inside, Limits, PortForward, RunResult } from './runtimes/index.ts';
+export type { DnsWishes, Inside, Limits, PortForward, RunResult } from './runtimes/index.ts';
 export { probeRuntimes } from './runtimes/index.ts';
 export { openShell } from './shell.ts';
 

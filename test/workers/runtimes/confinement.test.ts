@@ -59,6 +59,13 @@ describe('rights', () => {
     expect([2, 12, 16, 17, 22, 25, 32, 33, 34, 38, 39].map(has)).toEqual(Array(11).fill(false));
   });
 
+  test("a builder on the host's network can't read raw packets", async () => {
+    const bits = async (network: 'host' | 'none') =>
+      BigInt(`0x${await status('CapEff', { security: 'builder', network })}`) & (1n << 13n);
+    expect(await bits('host')).toBe(0n);
+    expect(await bits('none')).not.toBe(0n);
+  });
+
   test('no-new-privileges is set where asked', async () => {
     expect(await status('NoNewPrivs')).toBe('0');
     expect(await status('NoNewPrivs', { noNewPrivileges: true })).toBe('1');

@@ -35,13 +35,28 @@ const forBuilders: readonly string[] = [
   'CAP_SYS_RESOURCE',
 ];
 
+/** What a command may be given one by one, beside the usual ones. */
+export const capabilities = {
+  usual: dockerDefault,
+  /** They reach no further than its own processes and its share of the machine. */
+  harmless: ['CAP_IPC_LOCK', 'CAP_SYS_NICE', 'CAP_SYS_PTRACE'],
+  /** They change the network that it is in. */
+  ofNetwork: ['CAP_NET_ADMIN', 'CAP_NET_BROADCAST'],
+} satisfies Record<string, readonly string[]>;
+
 /** The `capabilities` object of an OCI process; a process that isn't root keeps only the bounding set, as in Docker. */
 export function capabilitiesOf(
-  security: RunRequest['security'],
+  request: Pick<RunRequest, 'security' | 'network' | 'capabilities'>,
   isRoot: boolean,
 ): Record<string, readonly string[]> {
-  const bounding = (security === 'builder' ? forBuilders : dockerDefault).filter(isHeld());
+  const bounding = wantedBy(request).filter(isHeld());
   return isRoot ? { bounding, effective: bounding, permitted: bounding } : { bounding };
+}
+
+function wantedBy({ security, network, capabilities: asked }: Parameters<typeof capabilitiesOf>[0]) {
+  if (security === 'default') return asked ?? dockerDefault;
+  // On the host's network it would read all that this machine sends.
+  return network === 'host' ? forBuilders.filter((name) => name !== 'CAP_NET_RAW') : forBuilders;
 }
 
 /** Numbers of linux/capability.h for the sets above. */
@@ -56,9 +71,12 @@ const numbers: Readonly<Record<string, number>> = {
   CAP_SETPCAP: 8,
   CAP_LINUX_IMMUTABLE: 9,
   CAP_NET_BIND_SERVICE: 10,
+  CAP_NET_BROADCAST: 11,
+  CAP_NET_ADMIN: 12,
   CAP_NET_RAW: 13,
   CAP_IPC_LOCK: 14,
   CAP_SYS_CHROOT: 18,
+  CAP_SYS_PTRACE: 19,
   CAP_SYS_ADMIN: 21,
   CAP_SYS_NICE: 23,
   CAP_SYS_RESOURCE: 24,

@@ -55,7 +55,7 @@ function openFilesLimit(): object {
 /** The whole document, ready to be written as JSON. */
 export function ociConfig(facts: ConfigFacts): object {
   const { request, identity, mounts, init, netns, cgroups, seccomp, shortcut } = facts;
-  const { security, stdio } = request;
+  const { stdio } = request;
   const terminal = stdio !== 'pipe' && stdio.terminal;
   return {
     ociVersion: '1.0.2',
@@ -68,7 +68,7 @@ export function ociConfig(facts: ConfigFacts): object {
         ([k, v]) => `${k}=${v}`,
       ),
       cwd: request.cwd === '' ? '/' : request.cwd,
-      capabilities: capabilitiesOf(security, identity.uid === 0),
+      capabilities: capabilitiesOf(request, identity.uid === 0),
       rlimits: rlimitsOf(request),
       noNewPrivileges: request.noNewPrivileges,
     },

@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Signal } from '../../../kit/signal-names.ts';
 import { childrenOf } from './children.ts';
 import { insideOf } from './inside.ts';
 import type { OwnCgroups } from './own-cgroups.ts';
@@ -27,7 +28,7 @@ export interface Launched {
   /** Resolves when all of the run's processes are gone and its output was read. Never rejects. */
   ended: Promise<{ exitCode: number }>;
   /** Sends a signal to the command: at once when it runs, else as soon as it does. */
-  send(signal: NodeJS.Signals): void;
+  send(signal: Signal): void;
   /** Ends every process of the run at once, and waits until they are gone. */
   kill(): Promise<void>;
   inside: Inside;
@@ -56,7 +57,7 @@ export function launch({ runtime, bundle, id, stdio, hasInit, cgroups, starter }
   writeFileSync(`${bundle}/start`, startScript([runtime, ...runtimeArgs], cgroups, hidden));
   begin(bundle);
   let sent = Promise.resolve();
-  const send = (name: NodeJS.Signals) => {
+  const send = (name: Signal) => {
     sent = sent.then(() => sendToRuntime(child, { bundle, hasInit }, name));
   };
   const inside = insideOf({ runtime, bundle, id, ownCgroups: cgroups !== undefined }, () =>
@@ -104,7 +105,7 @@ function pidFile(bundle: string): string {
 async function sendToRuntime(
   child: ChildProcess,
   { bundle, hasInit }: Pick<Launch, 'bundle' | 'hasInit'>,
-  name: NodeJS.Signals,
+  name: Signal,
 ): Promise<void> {
   const pid = child.pid ?? 0;
   // The first process of a namespace loses signals until it is ready for them: as an init is when it has a child.
@@ -139,7 +140,7 @@ async function killTree(child: ChildProcess): Promise<void> {
   }
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+function signal(pid: number, name: Signal): void {
   try {
     process.kill(pid, name);
   } catch {

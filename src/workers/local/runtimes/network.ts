@@ -7,6 +7,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { outside } from '../../../kit/errors.ts';
 import { unmount } from '../../../kit/system.ts';
 import { networkFiles } from './mountpoints.ts';
@@ -99,14 +100,17 @@ function natFailed(why: string): Error {
 export function writeNetworkFiles(request: RunRequest): (RunMount & { type: 'bind' })[] {
   const { dir, hostname, network } = request;
   const contents: Record<(typeof networkFiles)[number], string> = {
-    'resolv.conf': resolvConf(network),
+    'resolv.conf': withWishes(resolvConf(network), request.dns),
     hosts: [
       `127.0.0.1\tlocalhost ${hostname}`,
       '::1\tlocalhost ip6-localhost ip6-loopback',
       'fe00::\tip6-localnet',
       'ff02::1\tip6-allnodes',
       'ff02::2\tip6-allrouters',
-      ...(request.hosts ?? []).map(({ name, address }) => `${address}\t${name}`),
+      ...(request.hosts ?? []).flatMap(({ name, address }) => {
+        const known = address === 'host-gateway' ? hostAddress(network) : address;
+        return known === undefined ? [] : [`${known}\t${name}`];
+      }),
       '',
     ].join('\n'),
     hostname: `${hostname}\n`,
@@ -125,4 +129,36 @@ function resolvConf(network: RunRequest['network']): string {
   } catch {
     return '';
   }
+}
+
+/** resolv.conf(5) with what was asked for in place of its lines of the same kind. */
+function withWishes(text: string, wishes: RunRequest['dns']): string {
+  if (wishes === undefined) return text;
+  const { servers, search, options } = wishes;
+  const replaced = [
+    { words: /^nameserver\s/, given: servers, lines: servers.map((server) => `nameserver ${server}`) },
+    {
+      words: /^(?:search|domain)\s/,
+      given: search,
+      lines: search.includes('.') ? [] : [`search ${search.join(' ')}`],
+    },
+    { words: /^options\s/, given: options, lines: [`options ${options.join(' ')}`] },
+  ].filter(({ given }) => given.length > 0);
+  const kept = text
+    .split('\n')
+    .filter((line) => line !== '' && !replaced.some(({ words }) => words.test(line)));
+  return [...kept, ...replaced.flatMap(({ lines }) => lines), ''].join('\n');
+}
+
+/** Where a run finds what listens on this machine, beyond its loopback; undefined where there is no way to it. */
+function hostAddress(network: RunRequest['network']): string | undefined {
+  if (network === 'none') return undefined;
+  if (network === 'host') return '127.0.0.1';
+  const address = Object.values(networkInterfaces())
+    .flatMap((interfaces) => interfaces ?? [])
+    .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+  if (address !== undefined) return address;
+  throw outside('no-address', 'This machine has no address that `host-gateway` could stand for.', {
+    hint: 'Use the network `host`, in which it is 127.0.0.1.',
+  });
 }

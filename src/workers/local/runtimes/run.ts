@@ -25,7 +25,7 @@ import { lookUpUser } from './users.ts';
  */
 export async function runWith(runtime: string, request: RunRequest): Promise<RunResult> {
   if (request.signal?.aborted) return { outcome: 'cancelled', usage: { wallMs: 0 } };
-  const identity = lookUpUser(request.rootfs, request.user);
+  const identity = lookUpUser(request.rootfs, request.user, request.groups);
   const mounts = allMounts(request);
   const undoMountpoints = prepareAll(request.rootfs, mounts);
   let nat: NatNetwork | undefined;

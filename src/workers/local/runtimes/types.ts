@@ -1,4 +1,5 @@
 /** What one isolated run is, apart from the runtime that does it. */
+import type { Signal } from '../../../kit/signal-names.ts';
 import type { Compute, Network, StepUsage } from '../../../plan/index.ts';
 import type { Starters } from './starters.ts';
 
@@ -14,13 +15,19 @@ export interface RunRequest {
   cwd: string;
   /** `''` for root, else `user[:group]`, names or numbers, looked up in the rootfs (never outside of it). */
   user: string;
+  /** Further groups, names or numbers of the rootfs. */
+  groups?: readonly string[];
   mounts: readonly RunMount[];
   network: Network;
   security: 'default' | 'builder';
+  /** Instead of the usual ones; for the security `default` alone. */
+  capabilities?: readonly string[];
   noNewPrivileges: boolean;
   hostname: string;
-  /** Lines of /etc/hosts beyond the usual ones. */
+  /** Lines of /etc/hosts beyond the usual ones; the address `host-gateway` is that at which the run reaches the host. */
   hosts?: readonly { name: string; address: string }[];
+  /** For /etc/resolv.conf: each list that isn't empty stands instead of what the network has. */
+  dns?: DnsWishes;
   ulimits?: readonly { name: string; soft: number; hard: number }[];
   /** Size of /dev/shm; default 64 MiB. */
   shmBytes?: number;
@@ -40,8 +47,16 @@ export interface RunRequest {
   isFollowed?: boolean;
   signal?: AbortSignal;
   /** Called once, when signals can be sent to the command. */
-  onLaunch?: (send: (signal: NodeJS.Signals) => void, inside: Inside) => void;
+  onLaunch?: (send: (signal: Signal) => void, inside: Inside) => void;
   onOutput?: (stream: 'stdout' | 'stderr', text: string) => void;
+}
+
+export interface DnsWishes {
+  /** IP addresses. */
+  servers: readonly string[];
+  /** Domains; `.` alone for none. */
+  search: readonly string[];
+  options: readonly string[];
 }
 
 /** What can be asked of a run while it lasts. */

@@ -29,9 +29,9 @@ interface GroupLine {
 
 /**
  * Resolves `user[:group]` (names or numbers; `''` is root) as `docker run --user` does: a number need not be
- * listed, a name must; supplementary groups count only where no group is given.
+ * listed, a name must; supplementary groups count only where no group is given. `more`: groups of `--group-add`.
  */
-export function lookUpUser(rootfs: string, user: string): Identity {
+export function lookUpUser(rootfs: string, user: string, more: readonly string[] = []): Identity {
   const [userPart = '', groupPart = ''] = user.split(':', 2);
   const passwd = parsePasswd(readInside(rootfs, 'etc/passwd'));
   const groups = parseGroups(readInside(rootfs, 'etc/group'));
@@ -45,16 +45,17 @@ export function lookUpUser(rootfs: string, user: string): Identity {
     });
   }
   const home = entry?.home || '/';
+  const added = more.map((group) => lookUpGroup(groups, group));
   // The main group stands in the list too: else a setgid program could shed it, and with it what is denied to it.
   if (groupPart !== '') {
     const gid = lookUpGroup(groups, groupPart);
-    return { uid, gid, additionalGids: [gid], home };
+    return { uid, gid, additionalGids: [...new Set([gid, ...added])], home };
   }
   const gid = entry?.gid ?? 0;
   const additional = groups
     .filter((group) => entry && group.members.includes(entry.name))
     .map((group) => group.gid);
-  return { uid, gid, additionalGids: [...new Set([gid, ...additional])], home };
+  return { uid, gid, additionalGids: [...new Set([gid, ...additional, ...added])], home };
 }
 
 /**
