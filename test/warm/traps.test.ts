@@ -252,9 +252,9 @@ test('configure does not run again when make alone has to', () => {
   own.write({ Makefile: `${makefile}# two\n` });
   expect(warm().printed[0]).toBe('CONFIGURE');
   // A file that nobody opened so far: who knows who looks at its time.
-  own.write({ README: 'one\n' });
+  own.write({ 'README.md': 'one\n' });
   expect(warm().printed).toEqual(['CONFIGURE']);
-  own.write({ README: 'two\n' });
+  own.write({ 'README.md': 'two\n' });
   expect(warm().printed).toEqual(['CONFIGURE']);
   expectClean();
 });
