@@ -85,10 +85,22 @@ function toPart({ seen_ns, base, reason, mounts, reads, ...row }: Row): WarmPart
     // Long lists, of which most builds need none.
     get reads() {
       if (reads === null) return undefined;
-      known ??= decodeReads(inflateSync(reads).toString());
+      if (known === undefined) {
+        known = decodeReads(inflateSync(reads).toString());
+        packed.set(known, reads);
+      }
       return known;
     },
   };
+}
+
+/** Of reads that came from the database, or went there: most are saved again as they are, and packing them takes longer than all else. */
+const packed = new WeakMap<Reads, Uint8Array>();
+
+function pack(reads: Reads): Uint8Array {
+  const known = packed.get(reads) ?? deflateSync(encodeReads(reads), { level: constants.Z_BEST_SPEED });
+  packed.set(reads, known);
+  return known;
 }
 
 const letters = { changed: 'c', opened: 'o', started: 's' } as const;
@@ -104,8 +116,7 @@ function decodeReads(text: string): Reads {
 }
 
 export function saveWarmPart(db: Database, builder: string, part: WarmPart): void {
-  const reads =
-    part.reads === undefined ? null : deflateSync(encodeReads(part.reads), { level: constants.Z_BEST_SPEED });
+  const reads = part.reads === undefined ? null : pack(part.reads);
   db.prepare(
     `INSERT OR REPLACE INTO warm_steps
        (builder, slot, part, definition, lineage, key, base, result, mounts, seen_ns, reads, fitness, reason)

@@ -13,12 +13,10 @@ export function hasRead(reads: Reads, path: string): boolean {
 
 const ranks = { none: 0, changed: 1, opened: 2, started: 3 } as const;
 
-/** `later` goes on from where `earlier` was; what is known of a path is the most that is known. */
+/** `later` goes on from where `earlier` was; what is known of a path is the most that is known. `earlier` itself if that is all. */
 export function mergeReads(earlier: Reads, later: Reads): Reads {
-  const merged = new Map(earlier);
-  for (const [path, kind] of later)
-    if (ranks[kind] > ranks[merged.get(path) ?? 'none']) merged.set(path, kind);
-  return merged;
+  const news = [...later].filter(([path, kind]) => ranks[kind] > ranks[earlier.get(path) ?? 'none']);
+  return news.length === 0 ? earlier : new Map([...earlier, ...news]);
 }
 
 /**

@@ -10,6 +10,7 @@ import { removeXattr, setTimes, setXattr } from '../../../kit/system.ts';
 import type { Entry } from '../../../kit/tree.ts';
 import { lstatIfAny, treeXattrs, typeOf } from '../../../kit/walk.ts';
 import type { TreeChange } from '../../warm.ts';
+import { folderCheck } from './real-folders.ts';
 
 const secondNs = 1_000_000_000n;
 
@@ -113,20 +114,6 @@ function freshTimes(
     if (was === undefined || time / secondNs > was / secondNs) return time;
     return (was / secondNs + 1n) * secondNs;
   };
-}
-
-/** Whether a path of the workspace is a real folder, reached over real folders: the step may have put links there. */
-function folderCheck(root: string): (path: string) => boolean {
-  const known = new Set(['.', '']);
-  const isFolder = (path: string): boolean => {
-    if (known.has(path)) return true;
-    if (!isFolder(posix.dirname(path))) return false;
-    const stats = lstatIfAny(join(root, path));
-    if (stats === undefined || typeOf(stats) !== 'directory') return false;
-    known.add(path);
-    return true;
-  };
-  return isFolder;
 }
 
 /** Mode, owner and attributes; the time stays. */

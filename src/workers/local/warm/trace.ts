@@ -4,10 +4,11 @@
  */
 import { join, posix } from 'node:path';
 import { watchOpens } from '../../../kit/fanotify.ts';
-import { lstat, lstatIfAny, typeOf } from '../../../kit/walk.ts';
+import { lstatIfAny, typeOf } from '../../../kit/walk.ts';
 import type { RunOp, SnapshotId } from '../../../plan/index.ts';
 import type { ReadKind, Reads } from '../../../store/warm.ts';
 import type { Snapshots } from '../snapshots/registry.ts';
+import { folderCheck } from './real-folders.ts';
 
 export interface Trace {
   /** Ends watching, also when nobody wants to know. */
@@ -50,10 +51,11 @@ export function startTrace(request: TraceRequest): Trace | undefined {
     reads(result) {
       stop();
       if (opened === undefined) return undefined;
-      const stack = snapshots.stackOf(base);
+      const view = snapshots.mountView(base);
+      const isFolder = folderCheck(view);
       const typeInBase = (path: string) => {
-        const host = snapshots.driver.locate(stack, path);
-        return host && typeOf(lstat(host));
+        const stats = isFolder(posix.dirname(path)) ? lstatIfAny(join(view, path)) : undefined;
+        return stats && typeOf(stats);
       };
       const reads = new Map<string, ReadKind>();
       for (const path of touchedPaths(request, result, typeInBase)) reads.set(path, 'changed');
