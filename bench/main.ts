@@ -17,8 +17,10 @@ import { editCases } from './cases/edits.ts';
 import { exportCases } from './cases/exports.ts';
 import { loadCases } from './cases/loads.ts';
 import { registryCases } from './cases/registries.ts';
+import { seriesCases } from './cases/series.ts';
 import { specCases } from './cases/specs.ts';
 import { stepCases } from './cases/steps.ts';
+import { warmCases, warmIds } from './cases/warm.ts';
 import { makeBusyboxTar, openPlace, type Place, peerNames } from './place.ts';
 import { plot } from './plot.ts';
 import { formatMarkdown, formatTable } from './report.ts';
@@ -29,7 +31,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const resultsDir = join(root, 'bench/results');
 
 /** Each group of cases prepares its own files, and only when one of them is asked for. */
-const groups: readonly { ids: readonly string[]; cases: (place: Place) => Case[] }[] = [
+const groups: readonly {
+  ids: readonly string[];
+  cases: (place: Place, isAsked: (id: string) => boolean) => Case[];
+}[] = [
   { ids: ['idle-10', 'edit-1'], cases: editCases },
   { ids: ['idle-20', 'stage-7'], cases: specCases },
   { ids: ['copy-cold', 'copy-unchanged', 'copy-one'], cases: copyCases },
@@ -38,6 +43,8 @@ const groups: readonly { ids: readonly string[]; cases: (place: Place) => Case[]
   { ids: ['load-one', 'load-one-containerd'], cases: loadCases },
   { ids: ['registry-pull', 'registry-push', 'registry-push-one'], cases: registryCases },
   { ids: ['run-command'], cases: commandCases },
+  { ids: warmIds, cases: warmCases },
+  { ids: ['warm-series'], cases: seriesCases },
 ];
 
 export interface Report {
@@ -74,10 +81,11 @@ async function main(): Promise<void> {
   try {
     place.importBase(makeBusyboxTar(place), 'bench-base:1');
     const only = new RegExp(values.only);
+    const isAsked = (id: string) => only.test(id);
     const rounds = values.rounds === undefined ? {} : { rounds: Number(values.rounds) };
     for (const group of groups) {
-      if (!group.ids.some((id) => only.test(id))) continue;
-      for (const one of group.cases(place).filter(({ id }) => only.test(id))) {
+      if (!group.ids.some(isAsked)) continue;
+      for (const one of group.cases(place, isAsked).filter(({ id }) => isAsked(id))) {
         cases.set(one.id, await runCase(place, one, { ...rounds, say, signal: stop.signal }));
         // After each: what is measured isn't lost when a later case breaks.
         write(reportOf(cases), values.docs);
@@ -133,9 +141,21 @@ function write(report: Report, toDocs: boolean): void {
   writeFileSync(join(resultsDir, 'latest.svg'), svg);
   if (!toDocs) return;
   writeFileSync(join(root, 'docs/benchmarks.svg'), svg);
-  const page = join(root, 'docs/benchmarks.md');
-  const { cores, memoryGiB, kernel, node } = report.machine;
-  const text = `Measured on ${report.date}: ${cores} cores, ${memoryGiB} GiB, Linux ${kernel}, Node ${node}, load ${report.load.toFixed(1)}.\n\n${formatMarkdown(report.cases)}`;
+  const isWarm = ({ id }: CaseResult) => id.startsWith('warm-');
+  fillPage('docs/warm.md', report, report.cases.filter(isWarm));
+  fillPage(
+    'docs/benchmarks.md',
+    report,
+    report.cases.filter((one) => !isWarm(one)),
+  );
+}
+
+/** Puts results between the marks of a page; it stays as it is when there are none. */
+function fillPage(name: string, { date, load, machine }: Report, cases: readonly CaseResult[]): void {
+  if (cases.length === 0) return;
+  const page = join(root, name);
+  const { cores, memoryGiB, kernel, node } = machine;
+  const text = `Measured on ${date}: ${cores} cores, ${memoryGiB} GiB, Linux ${kernel}, Node ${node}, load ${load.toFixed(1)}.\n\n${formatMarkdown(cases)}`;
   const marked = /(<!-- results -->\n)[\s\S]*(<!-- end of results -->)/;
   writeFileSync(
     page,

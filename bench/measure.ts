@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { native } from '../src/kit/native.ts';
-import type { Command, Sample } from './types.ts';
+import type { Command, Sample, Work } from './types.ts';
 
 const getrusage = native('int getrusage(int who, void *usage)');
 const RUSAGE_CHILDREN = -1;
@@ -26,7 +26,7 @@ export function environment(extra: Readonly<Record<string, string>> = {}): NodeJ
 export interface Meter {
   /** Runs a command to its end; throws with its last output unless it succeeds. */
   run(command: Command): void;
-  measure(commands: readonly Command[], options: { memory: boolean; daemonCpuMs: () => number }): Sample;
+  measure(work: Work, round: number, options: { memory: boolean; daemonCpuMs: () => number }): Sample;
 }
 
 /** `dir` takes the output of commands. */
@@ -47,13 +47,16 @@ export function openMeter(dir: string): Meter {
   };
   return {
     run,
-    measure(commands, { memory, daemonCpuMs }) {
+    measure(work, round, { memory, daemonCpuMs }) {
+      const commands = 'commands' in work ? work.commands(round) : [];
+      const otherCpuMs = 'act' in work ? work.cpuMs : () => 0;
       // What earlier rounds left to write must not slow down this one.
       spawnSync('sync');
       const peakFile = join(dir, 'peak');
       let peakMiB = 0;
-      const cpuBefore = childrenCpuMs() + daemonCpuMs();
+      const cpuBefore = childrenCpuMs() + daemonCpuMs() + otherCpuMs();
       const startedMs = performance.now();
+      if ('act' in work) work.act(round);
       for (const command of commands) {
         if (!memory) {
           run(command);
@@ -64,7 +67,7 @@ export function openMeter(dir: string): Meter {
         peakMiB = Math.max(peakMiB, Number(readFileSync(peakFile, 'utf8').trim()) / 1024);
       }
       const wallMs = performance.now() - startedMs;
-      const cpuMs = childrenCpuMs() + daemonCpuMs() - cpuBefore;
+      const cpuMs = childrenCpuMs() + daemonCpuMs() + otherCpuMs() - cpuBefore;
       return { wallMs, cpuMs, ...(memory ? { peakMiB } : {}) };
     },
   };

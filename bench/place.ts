@@ -22,14 +22,18 @@ export interface Place {
   /** The newest one, with images in containerd's store: only that one writes OCI itself. */
   containerd: Docker | undefined;
   buildah: Buildah | undefined;
+  /** Keeps what was downloaded, from one run to the next. */
+  cacheDir: string;
   path(...names: string[]): string;
   /** A text that was in no file before: an edit with it is never found in a cache. */
   newText(): string;
   /** Writes a file below the place's folder, and its folders. */
   write(path: string, content: string | Uint8Array, mode?: number): void;
   sh(script: string, ...args: string[]): string;
-  /** Makes a tar of a root file system an image of this name, at each contender's. */
-  importBase(tar: string, name: string): void;
+  /** Makes a tar of a root file system an image of this name, at each contender's; `isBig`: only where cases need it. */
+  importBase(tar: string, name: string, isBig?: boolean): void;
+  /** What ends something that a case started, also when the benchmark is stopped. */
+  atEnd(end: () => void | Promise<void>): void;
   close(): Promise<void>;
 }
 
@@ -82,11 +86,12 @@ export async function openPlace({ program, peers, cacheDir, say }: PlaceOptions)
     flags: ['--feature', 'containerd-snapshotter=true'],
   }));
   const buildah = peers.has('buildah') ? openBuildah(path('buildah')) : undefined;
+  const ends: (() => void | Promise<void>)[] = [];
   let texts = 0;
   const place: Place = {
     dir,
     btrfs: path('btrfs'),
-    ...{ program, meter, dockers, containerd, buildah, path, sh },
+    ...{ program, meter, dockers, containerd, buildah, cacheDir, path, sh },
     cambium: cambiumOn(program, path('store'), 'cambium'),
     cambiumBtrfs: cambiumOn(program, path('btrfs/store'), 'cambium on btrfs'),
     newText() {
@@ -98,17 +103,19 @@ export async function openPlace({ program, peers, cacheDir, say }: PlaceOptions)
       writeFileSync(path(name), content);
       chmodSync(path(name), mode);
     },
-    importBase(tar, name) {
-      for (const { command } of [place.cambium, place.cambiumBtrfs])
+    importBase(tar, name, isBig = false) {
+      for (const { command } of isBig ? [place.cambium] : [place.cambium, place.cambiumBtrfs])
         meter.run(command('image', 'import', tar, name));
-      for (const docker of started) meter.run(docker.command('import', tar, name));
+      for (const docker of isBig ? dockers : started) meter.run(docker.command('import', tar, name));
       if (buildah === undefined) return;
       meter.run(buildah.command('from', '--name', 'base', 'scratch'));
       meter.run(buildah.command('add', 'base', tar, '/'));
       meter.run(buildah.command('commit', 'base', name));
       meter.run(buildah.command('rm', 'base'));
     },
+    atEnd: (end) => ends.push(end),
     async close() {
+      for (const end of ends.reverse()) await end();
       for (const docker of started) await docker.stop();
       unmountBelow(dir);
       sh('umount btrfs 2>/dev/null || true');

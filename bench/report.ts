@@ -1,5 +1,5 @@
 /** What the samples say: medians, ratios, and whether the goals are reached; as text and as Markdown. */
-import type { CaseResult, Goal, Row } from './types.ts';
+import type { CaseResult, Goal, Row, Sample } from './types.ts';
 
 export interface Summary {
   name: string;
@@ -9,6 +9,8 @@ export interface Summary {
   peakMiB: number | undefined;
   /** This median, divided by that of Cambium. */
   ratio: number | undefined;
+  /** How much longer than the baseline, in the same rounds. */
+  overheadMs: number | undefined;
   error: string | undefined;
 }
 
@@ -22,14 +24,20 @@ export function median(values: readonly number[]): number {
   return low === undefined || high === undefined ? Number.NaN : (low + high) / 2;
 }
 
-export function summarize({ rows, per }: CaseResult): Summary[] {
+export function summarize({ rows, per, baseline }: CaseResult): Summary[] {
+  const base = rows.find(({ name }) => name === baseline);
   const own = rows.find(({ name }) => name === subject);
   const ownMedian =
     own && own.samples.length > 0 ? median(own.samples.map(({ wallMs }) => wallMs)) : undefined;
-  return rows.map((row) => summaryOf(row, per, ownMedian));
+  return rows.map((row) => summaryOf(row, per, ownMedian, base));
 }
 
-function summaryOf({ name, samples, error }: Row, per: number, ownMedian: number | undefined): Summary {
+function summaryOf(
+  { name, samples, error }: Row,
+  per: number,
+  ownMedian: number | undefined,
+  base: Row | undefined,
+): Summary {
   const walls = samples.map(({ wallMs }) => wallMs);
   const peaks = samples.flatMap(({ peakMiB }) => peakMiB ?? []);
   const middle = median(walls);
@@ -40,8 +48,16 @@ function summaryOf({ name, samples, error }: Row, per: number, ownMedian: number
     cpuMs: median(samples.map(({ cpuMs }) => cpuMs)) / per,
     peakMiB: peaks.length > 0 ? Math.max(...peaks) : undefined,
     ratio: ownMedian === undefined || walls.length === 0 ? undefined : middle / ownMedian,
+    overheadMs: base === undefined || base.name === name ? undefined : overheadOf(samples, base.samples),
     error,
   };
+}
+
+/** Round by round where both were measured alike: what else the machine did met both. */
+function overheadOf(samples: readonly Sample[], base: readonly Sample[]): number {
+  if (samples.length !== base.length)
+    return median(samples.map(({ wallMs }) => wallMs)) - median(base.map(({ wallMs }) => wallMs));
+  return median(samples.map(({ wallMs }, round) => wallMs - (base[round] as Sample).wallMs));
 }
 
 export interface Verdict {
@@ -53,10 +69,24 @@ export interface Verdict {
 export function verdicts(result: CaseResult): Verdict[] {
   const all = summarize(result);
   const own = all.find(({ name }) => name === subject);
-  return result.goals.map((goal) => verdictOf(goal, own, all));
+  return result.goals.map((goal) => {
+    const who = 'who' in goal ? all.find(({ name }) => name === goal.who) : own;
+    const verdict = verdictOf(
+      goal,
+      who,
+      all,
+      result.rows.find(({ name }) => name === who?.name)?.samples ?? [],
+    );
+    return 'who' in goal ? { ...verdict, text: `${goal.who}: ${verdict.text}` } : verdict;
+  });
 }
 
-function verdictOf(goal: Goal, own: Summary | undefined, all: readonly Summary[]): Verdict {
+function verdictOf(
+  goal: Goal,
+  own: Summary | undefined,
+  all: readonly Summary[],
+  samples: readonly Sample[],
+): Verdict {
   if (own === undefined || Number.isNaN(own.medianMs)) return { text: 'not measured', met: false };
   switch (goal.type) {
     case 'time':
@@ -78,23 +108,56 @@ function verdictOf(goal: Goal, own: Summary | undefined, all: readonly Summary[]
         met: share <= goal.factor,
       };
     }
+    case 'overhead': {
+      const overheadMs = own.overheadMs ?? Number.NaN;
+      return {
+        text: `${formatMs(overheadMs)} over the tool alone, goal: under ${goal.underMs} ms`,
+        met: overheadMs < goal.underMs,
+      };
+    }
+    case 'overhead-ratio': {
+      const of = all.find(({ name, overheadMs }) => name.startsWith(goal.of) && !Number.isNaN(overheadMs));
+      if (of?.overheadMs === undefined) return { text: `no ${goal.of} to compare with`, met: false };
+      const share = (own.overheadMs ?? Number.NaN) / of.overheadMs;
+      return {
+        text: `${share.toFixed(2)} of what ${of.name} takes over the tool alone, goal: at most ${goal.factor.toFixed(2)}`,
+        met: share <= goal.factor,
+      };
+    }
+    case 'flat': {
+      const [first, last] = [samples.slice(0, goal.count), samples.slice(-goal.count)];
+      const growth = (of: (sample: Sample) => number) => median(last.map(of)) / median(first.map(of));
+      const time = growth(({ wallMs }) => wallMs);
+      const bytes = growth(({ layerBytes = Number.NaN }) => layerBytes);
+      return {
+        text: `last ${goal.count} of ${samples.length} against the first ${goal.count}: time ${time.toFixed(2)}, bytes of the new layer ${bytes.toFixed(2)}, goal: at most ${goal.factor}`,
+        met: time <= goal.factor && bytes <= goal.factor,
+      };
+    }
+    case 'layers': {
+      const most = Math.max(...samples.map(({ layers = Number.NaN }) => layers));
+      return { text: `at most ${most} small layers, goal: at most ${goal.most}`, met: most <= goal.most };
+    }
   }
 }
 
 export function formatMs(ms: number): string {
   if (Number.isNaN(ms)) return '–';
-  return ms < 1000 ? `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
+  return ms < 1000
+    ? `${Math.abs(ms) < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
+    : `${(ms / 1000).toFixed(2)} s`;
 }
 
-const columns = ['median', 'min', 'CPU', 'peak', 'ratio'] as const;
+const columns = ['median', 'min', 'CPU', 'peak', 'overhead', 'ratio'] as const;
 
-function cells({ medianMs, minMs, cpuMs, peakMiB, ratio, error }: Summary): string[] {
-  if (error !== undefined) return ['failed', '', '', '', ''];
+function cells({ medianMs, minMs, cpuMs, peakMiB, overheadMs, ratio, error }: Summary): string[] {
+  if (error !== undefined) return ['failed', '', '', '', '', ''];
   return [
     formatMs(medianMs),
     formatMs(minMs),
     formatMs(cpuMs),
     peakMiB === undefined ? '' : `${Math.round(peakMiB)} MiB`,
+    overheadMs === undefined ? '' : formatMs(overheadMs),
     ratio === undefined ? '' : `${ratio.toFixed(2)}×`,
   ];
 }
@@ -121,7 +184,9 @@ export function formatMarkdown(results: readonly CaseResult[]): string {
   const lines: string[] = [];
   for (const result of results) {
     const isPeakTold = summarize(result).some(({ peakMiB }) => peakMiB !== undefined);
-    const keep = (row: string[]) => row.filter((_, index) => isPeakTold || index !== 4);
+    const isOverheadTold = result.baseline !== undefined;
+    const keep = (row: string[]) =>
+      row.filter((_, index) => (isPeakTold || index !== 4) && (isOverheadTold || index !== 5));
     const line = (row: string[]) => `| ${keep(row).join(' | ')} |`;
     lines.push(`### ${result.title[0]?.toUpperCase()}${result.title.slice(1)}`, '');
     lines.push(line(['', ...columns]), line(['---', ...columns.map(() => '---:')]));

@@ -25,7 +25,7 @@ export async function runCase(
       (sum, docker) => sum + docker.cpuMs(),
       0,
     );
-  const last = rounds ?? one.rounds ?? 5;
+  const last = (one.isSeries ? undefined : rounds) ?? one.rounds ?? 5;
   for (let round = one.isCold ? 1 : 0; round <= last; round++) {
     one.edit?.(round);
     for (const contender of rotated(one.contenders, round)) {
@@ -33,13 +33,13 @@ export async function runCase(
       await nextTurn();
       signal.throwIfAborted();
       const row = rows.get(contender) as Row;
-      if (row.error !== undefined) continue;
+      if (row.error !== undefined || !isDue(contender, round)) continue;
       try {
-        contender.before?.(round);
+        await contender.before?.(round);
         const options = { memory: one.memory === true, daemonCpuMs };
-        const sample = place.meter.measure(contender.commands(round), options);
-        contender.check?.(round);
-        if (round > 0) row.samples.push(sample);
+        const sample = place.meter.measure(contender, round, options);
+        await contender.check?.(round);
+        if (round > 0) row.samples.push({ ...sample, ...contender.note?.() });
         say(`${one.id} ${round}/${last} ${contender.name}: ${Math.round(sample.wallMs)} ms`);
       } catch (error) {
         row.error = error instanceof Error ? error.message : String(error);
@@ -47,8 +47,12 @@ export async function runCase(
       }
     }
   }
-  const { id, title, per = 1, goals } = one;
-  return { id, title, per, goals, rows: [...rows.values()] };
+  const { id, title, per = 1, goals, baseline } = one;
+  return { id, title, per, goals, rows: [...rows.values()], ...(baseline !== undefined && { baseline }) };
+}
+
+function isDue({ rounds }: Contender, round: number): boolean {
+  return rounds === undefined || (round > 0 && round <= rounds);
 }
 
 function rotated<T>(list: readonly T[], by: number): T[] {

@@ -7,23 +7,42 @@ export interface Command {
   cwd?: string;
 }
 
+/** What is measured: commands that are run in turn, or an act of the benchmark's own that waits for another process. */
+export type Work =
+  | { commands(round: number): readonly Command[] }
+  | {
+      act(round: number): void;
+      /** CPU time so far of who does the work, in milliseconds. */
+      cpuMs(): number;
+    };
+
 /** One tool in one case. */
-export interface Contender {
+export type Contender = Work & {
   name: string;
+  /** It takes so long each time that it is measured this often at most, and without a first time that doesn't count. */
+  rounds?: number;
   /** Not measured: brings the tool into the state that the case is about. */
-  before?(round: number): void;
-  /** What is measured. */
-  commands(round: number): readonly Command[];
+  before?(round: number): void | Promise<void>;
   /** Not measured: checks the result, and throws if it is wrong. */
-  check?(round: number): void;
-}
+  check?(round: number): void | Promise<void>;
+  /** What else is kept of the sample. */
+  note?(): Partial<Sample>;
+};
 
 /** What Cambium is to reach in a case. */
 export type Goal =
   | { type: 'time'; underMs: number }
   /** At most `factor` of the median of the contender `of`. */
-  | { type: 'ratio'; of: string; factor: number }
-  | { type: 'memory'; underMiB: number };
+  | { type: 'ratio'; of: string; factor: number; who?: string }
+  | { type: 'memory'; underMiB: number }
+  /** Beyond the time of the case's baseline. */
+  | { type: 'overhead'; underMs: number; who?: string }
+  /** At most `factor` of the overhead of the contender `of`. */
+  | { type: 'overhead-ratio'; of: string; factor: number; who?: string }
+  /** The last `count` samples take at most `factor` of the time of the first ones, and of the bytes. */
+  | { type: 'flat'; count: number; factor: number }
+  /** Over those of the first build. */
+  | { type: 'layers'; most: number };
 
 export interface Case {
   id: string;
@@ -33,8 +52,12 @@ export interface Case {
   isCold?: true;
   /** The time is divided by this: the steps in it. */
   per?: number;
-  /** Of which contender the goals are told. */
+  /** Of Cambium, or of the contender `who`. */
   goals: readonly Goal[];
+  /** Of this contender, others tell how much longer they take. */
+  baseline?: string;
+  /** The rounds belong to the case: nobody may ask for fewer. */
+  isSeries?: true;
   /** Measures peak memory too. */
   memory?: boolean;
   /** Not measured: an edit that all contenders see. */
@@ -46,6 +69,9 @@ export interface Sample {
   wallMs: number;
   cpuMs: number;
   peakMiB?: number;
+  /** Of the image that it made: layers over those of the first build, and the size on disk of the topmost one. */
+  layers?: number;
+  layerBytes?: number;
 }
 
 export interface Row {
@@ -60,4 +86,5 @@ export interface CaseResult {
   per: number;
   rows: Row[];
   goals: readonly Goal[];
+  baseline?: string;
 }

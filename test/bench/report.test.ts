@@ -36,6 +36,51 @@ test('time is that of one step, memory the highest peak', () => {
   expect(verdicts(memory)).toEqual([{ met: false, text: '150 MiB, goal: under 100 MiB' }]);
 });
 
+test('an overhead is that over the baseline, round by round', () => {
+  const rows = [
+    row('tool', 100, 300, 200),
+    row('cambium', 150, 340, 260),
+    row('docker', 900),
+    row('hand', 400, 600, 500),
+  ];
+  const goals: Goal[] = [
+    { type: 'overhead', underMs: 60 },
+    { type: 'overhead', underMs: 60, who: 'hand' },
+    { type: 'overhead-ratio', of: 'hand', factor: 0.2 },
+    { type: 'ratio', of: 'docker', factor: 0.5, who: 'hand' },
+  ];
+  const told = { ...result(goals, ...rows), baseline: 'tool' };
+  expect(verdicts(told)).toEqual([
+    { met: true, text: '50 ms over the tool alone, goal: under 60 ms' },
+    { met: false, text: 'hand: 300 ms over the tool alone, goal: under 60 ms' },
+    { met: true, text: '0.17 of what hand takes over the tool alone, goal: at most 0.20' },
+    { met: false, text: 'hand: 0.56 of docker, goal: at most 0.5' },
+  ]);
+  // Not measured in the same rounds: by the medians.
+  expect(summarize(told).map(({ overheadMs }) => overheadMs)).toEqual([undefined, 50, 700, 300]);
+  expect(formatMarkdown([told])).toContain('| cambium | 260 ms | 150 ms | 130 ms | 340 MiB | 50 ms |');
+});
+
+test('a series is flat when its end is like its beginning', () => {
+  const samples = (last: number, layers: number) =>
+    [...Array(60).keys()].map((index) => ({
+      ...{ wallMs: index < 40 ? 100 : last, cpuMs: 1 },
+      ...{ layers: Math.min(index, layers), layerBytes: 4096 },
+    }));
+  const goals: Goal[] = [
+    { type: 'flat', count: 20, factor: 1.2 },
+    { type: 'layers', most: 8 },
+  ];
+  const flat = result(goals, { name: 'cambium', samples: samples(110, 8) });
+  expect(verdicts(flat).map(({ met }) => met)).toEqual([true, true]);
+  expect(verdicts(flat)[0]?.text).toMatch(
+    /^last 20 of 60 against the first 20: time 1.10, bytes of the new layer 1.00/,
+  );
+  const growing = result(goals, { name: 'cambium', samples: samples(130, 9) });
+  expect(verdicts(growing).map(({ met }) => met)).toEqual([false, false]);
+  expect(plot([flat]).match(/<circle/g)).toHaveLength(60);
+});
+
 test('a contender that failed has no numbers, and no bar', () => {
   const failed: Row = { name: 'docker', samples: [], error: 'exit 1' };
   const one = result([], row('cambium', 50), failed);
