@@ -26,7 +26,7 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
   place.starters?.prepare();
   // Elsewhere the workspace isn't what the mounts are made in.
   const isRoot = op.root.type === 'snapshot' && op.root.path === '/';
-  const workspace = snapshots.fork(task.base, isRoot ? usualMountpoints(place) : undefined);
+  const workspace = snapshots.fork(task.base, isRoot ? { below: usualMountpoints(place) } : {});
   let isDone = false;
   try {
     using caches = await openCaches(place, op.mounts, task).catch((error) => {

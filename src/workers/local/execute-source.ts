@@ -78,7 +78,7 @@ async function fork(
   fill: (root: string) => Promise<void>,
 ): Promise<SnapshotId> {
   const startedMs = performance.now();
-  const workspace = snapshots.fork(facts.parent);
+  const workspace = snapshots.fork(facts.parent, { getsMany: true });
   try {
     await fill(workspace.root);
     return snapshots.commit(workspace, { ...facts, durationMs: performance.now() - startedMs });

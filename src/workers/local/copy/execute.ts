@@ -15,8 +15,11 @@ import { applyAll, applyDifference } from './apply.ts';
 import { unpackArchives } from './archives.ts';
 import type { Contents } from './content.ts';
 import { type Image, lookInto } from './image.ts';
-import { lastResult, rememberResult } from './last-result.ts';
+import { lastResult, rememberResult, totalOf } from './last-result.ts';
 import { type CopyInput, type ListingOf, listTargets } from './targets.ts';
+
+/** From so many entries on it matters where on the disk they are made. */
+const many = 500;
 
 /** `scratch`: a host folder for archives that are unpacked first; the caller removes it. */
 export async function executeCopy(
@@ -44,7 +47,9 @@ export async function executeCopy(
     ...{ db: store.db, slot, inputs, targetsOf },
     isInParent: (path) => locate(path) !== undefined || passesLink(path, locate),
   });
-  const workspace = last ? snapshots.forkResult(last.snapshot) : snapshots.fork(task.base);
+  const workspace = last
+    ? snapshots.forkResult(last.snapshot)
+    : snapshots.fork(task.base, { getsMany: totalOf(inputs) >= many });
   const snapshot = finish(snapshots, workspace, () => {
     if (last) {
       const isInParent = (path: string) => path === '' || locate(path) !== undefined;

@@ -65,7 +65,8 @@ export function lastResult(request: LastRequest): LastResult | undefined {
   return { snapshot: row.snapshot, ...compared };
 }
 
-function totalOf(inputs: readonly CopyInput[]): number {
+/** Entries of all that the copies take. */
+export function totalOf(inputs: readonly CopyInput[]): number {
   const counts = inputs.flatMap(({ sources, inline }) => [
     inline.length,
     ...sources.map(({ scan }) => scan.summary.count),

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import type { SnapshotReader } from '../../../images/ports.ts';
 import { isBtrfs } from '../../../kit/btrfs.ts';
 import { errnoOf, outside } from '../../../kit/errors.ts';
+import { spreadFolders } from '../../../kit/spread-folders.ts';
 import { unmount } from '../../../kit/system.ts';
 import type { SnapshotId, StepKey, StepUsage } from '../../../plan/index.ts';
 import { newId, type Run } from '../../../store/runs.ts';
@@ -27,8 +28,8 @@ interface Flat {
 export interface Snapshots extends SnapshotReader {
   readonly driver: SnapshotDriver;
   stackOf(id: SnapshotId | undefined): Stack;
-  /** Forks `parent` into a workspace of this run. `below`: see the driver. */
-  fork(parent: SnapshotId | undefined, below?: string): Workspace;
+  /** Forks `parent` into a workspace of this run. */
+  fork(parent: SnapshotId | undefined, options?: ForkOptions): Workspace;
   /** Forks another snapshot's result, so that a copy need only apply a difference. */
   forkResult(result: SnapshotId): Workspace;
   /** Releases a workspace and files it. `onResult`: it was forked from this snapshot by `forkResult`. */
@@ -42,6 +43,13 @@ export interface Snapshots extends SnapshotReader {
     after: SnapshotId | undefined,
     body: (views: { before: string; after: string; suspects: Iterable<Suspect> }) => T,
   ): T;
+}
+
+export interface ForkOptions {
+  /** See the driver. */
+  below?: string | undefined;
+  /** Many files will be made in it. */
+  getsMany?: boolean;
 }
 
 export interface CommitRequest {
@@ -106,7 +114,10 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
   const snapshots: Snapshots = {
     driver,
     stackOf,
-    fork: (parent, below) => forkStack(stackOf(parent), below),
+    fork(parent, { below, getsMany = false } = {}) {
+      if (getsMany) spreadFolders(run.dir);
+      return forkStack(stackOf(parent), below);
+    },
     forkResult: (result) => forkStack(stackOf(result)),
     commit(workspace, request) {
       const folder = basename(workspace.dir);
