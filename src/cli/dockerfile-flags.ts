@@ -157,6 +157,13 @@ export function readPlatforms(text: string): Platform[] {
   return [...platforms.values()];
 }
 
+/** `--platform` of a command that takes one. */
+export function readOnePlatform(text: string): Platform {
+  const [platform, ...others] = readPlatforms(text);
+  if (platform === undefined || others.length > 0) throw bad('--platform', text, 'one platform');
+  return platform;
+}
+
 function readSecrets(
   texts: readonly string[],
   cwd: string,

@@ -1,13 +1,8 @@
 /** What is demanded of all that comes from elsewhere: that it is what its digest says, and doesn't fill the disk. */
 import { statfsSync } from 'node:fs';
 import { outside, type UserError } from '../kit/errors.ts';
+import type { DecompressOptions } from '../kit/tar/decompress.ts';
 import type { Store } from '../store/store.ts';
-
-/** What a user may still write to the store's disk: no archive is let to unpack to more. */
-export function freeBytes(store: Store): number {
-  const { bavail, bsize } = statfsSync(store.dir);
-  return bavail * bsize;
-}
 
 /** A layer of less than this may unfold as it likes. */
 const harmlessBytes = 1024 * 1024 * 1024;
@@ -15,9 +10,27 @@ const harmlessBytes = 1024 * 1024 * 1024;
 const highestRatio = 200;
 
 /** How many bytes a layer of that size, as it lies there, may unfold to: CAMBIUM_MAX_LAYER_BYTES, where it is set. */
-export function inflateLimit(packedBytes: number): number {
+function inflateLimit(packedBytes: number): number {
   const told = Number(process.env['CAMBIUM_MAX_LAYER_BYTES']);
   return told > 0 ? told : Math.max(harmlessBytes, packedBytes * highestRatio);
+}
+
+/**
+ * What an archive may unfold to: never more than a user may still write to the store's disk, and a layer of `packedBytes`
+ * no more than is reasonable. Says of which of both it is too much.
+ */
+export function unfoldLimit({ dir }: Store, packedBytes?: number): DecompressOptions {
+  const { bavail, bsize } = statfsSync(dir);
+  const free = bavail * bsize;
+  const reasonable = packedBytes === undefined ? Number.POSITIVE_INFINITY : inflateLimit(packedBytes);
+  if (reasonable <= free) return { limitBytes: reasonable };
+  return {
+    limitBytes: free,
+    tooBig: () =>
+      outside('no-space', `No space is left on the disk: what is unpacked takes more than ${free} bytes.`, {
+        hint: 'Free some space, or run `cambium cache prune`.',
+      }),
+  };
 }
 
 export function wrongDigest(what: string, place: string, why = 'its content has another digest'): UserError {

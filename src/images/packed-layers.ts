@@ -10,7 +10,7 @@ import { decompress } from '../kit/tar/decompress.ts';
 import type { Store } from '../store/store.ts';
 import { blobPath, fileBlob, hasBlob } from './blobs.ts';
 import type { ImageContext } from './context.ts';
-import { freeBytes, inflateLimit, wrongDigest } from './incoming.ts';
+import { unfoldLimit, wrongDigest } from './incoming.ts';
 import { packedForms } from './registry/records.ts';
 
 const writeAt = promisify(write);
@@ -40,8 +40,7 @@ export interface PlainStream extends AsyncDisposable {
 
 export function plainStream({ store, signal }: ImageContext, file: PackedFile): PlainStream {
   const packed = createReadStream(file.path, { highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>;
-  const limitBytes = Math.min(freeBytes(store), inflateLimit(file.packedBytes));
-  const iterator = decompress(packed, { limitBytes });
+  const iterator = decompress(packed, unfoldLimit(store, file.packedBytes));
   const hash = createHash('sha256');
   let size = 0;
   let failure: { error: unknown } | undefined;

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -138,6 +139,35 @@ test('a base with several platforms gives the one that is asked for, from a layo
   const missing = build(['.', '--platform', 'linux/riscv64'], at);
   expect(missing.code).toBe(2);
   expect(missing.stdout + missing.stderr).toContain('It has linux/amd64, linux/arm64.');
+});
+
+test('image import takes all platforms of a layout, one where that is asked for, and what is whole', () => {
+  const own = { store: place.path('importing'), cwd: place.dir };
+  const listed = (name: string) =>
+    cambiumOk(['image', 'ls'], own)
+      .stdout.split('\n')
+      .find((line) => line.startsWith(`${name}:`));
+  cambiumOk(['image', 'import', 'oci:base', 'all:1'], own);
+  expect(listed('all')).toContain('linux/amd64,linux/arm64');
+  cambiumOk(['image', 'export', 'all:1', '-o', 'type=oci,dest=again/'], own);
+  const platformsOf = (layout: string) => {
+    const [top] = (
+      JSON.parse(readFileSync(place.path(layout, 'index.json'), 'utf8')) as { manifests: Descriptor[] }
+    ).manifests as [Descriptor];
+    return blob<{ manifests: Descriptor[] }>(layout, top.digest).manifests;
+  };
+  expect(platformsOf('again').map(({ platform }) => platform)).toEqual(
+    platformsOf('base').map(({ platform }) => platform),
+  );
+  cambiumOk(['image', 'import', '--platform', 'linux/arm64', 'base', 'arm:1'], own);
+  expect(listed('arm')).toMatch(/ linux\/arm64 /);
+  const none = cambium(['image', 'import', '--platform', 'linux/riscv64', 'base', 'none:1'], own);
+  expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('none of them for linux/riscv64') });
+  // As who saves an image for this machine alone may leave it.
+  const arm = platformsOf('base')[1] as Descriptor;
+  rmSync(place.path('base/blobs/sha256', arm.digest.slice(7)));
+  cambiumOk(['image', 'import', 'base', 'part:1'], own);
+  expect(listed('part')).toMatch(/ linux\/amd64 /);
 });
 
 const emulator = spawnSync('sh', ['-c', 'command -v qemu-aarch64-static']).status === 0;

@@ -3,6 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { unmountBelow } from '../../src/kit/system.ts';
+import type { Certificate } from './certificates.ts';
 import { scratch } from './scratch.ts';
 
 export interface Dockerd extends AsyncDisposable {
@@ -14,8 +15,18 @@ export interface Dockerd extends AsyncDisposable {
 
 const startMs = 60_000;
 
+/** Where it listens besides, for clients with a certificate of the authority alone. */
+export interface DockerdTls extends Certificate {
+  port: number;
+  /** File with the authority's certificate. */
+  authority: string;
+}
+
 /** Starts a daemon and waits until it answers. */
-export async function startDockerd(storage: 'vfs' | 'overlay2' = 'overlay2'): Promise<Dockerd> {
+export async function startDockerd(
+  storage: 'vfs' | 'overlay2' = 'overlay2',
+  tls?: DockerdTls,
+): Promise<Dockerd> {
   const place = scratch();
   for (const name of ['data', 'exec']) mkdirSync(place.path(name));
   const host = `unix://${place.path('socket')}`;
@@ -30,6 +41,10 @@ export async function startDockerd(storage: 'vfs' | 'overlay2' = 'overlay2'): Pr
     '-p',
     place.path('pid'),
   ];
+  if (tls !== undefined) {
+    flags.push('-H', `tcp://127.0.0.1:${tls.port}`, '--tlsverify', '--tlscacert', tls.authority);
+    flags.push('--tlscert', tls.certificate, '--tlskey', tls.key);
+  }
   const isolation = [
     '--iptables=false',
     '--bridge=none',

@@ -4,6 +4,7 @@ import { type Difference, type ImageContext, requireImage, shortName, tagsOf } f
 import { wrongUse } from '../../kit/errors.ts';
 import type { Store } from '../../store/store.ts';
 import type { LocalWorker } from '../../workers/local/index.ts';
+import { readOnePlatform } from '../dockerfile-flags.ts';
 import { colorsFor, print, standardOutput, tell } from '../io.ts';
 import { outputTypes, parseOutputs } from '../outputs.ts';
 import { plainRenderer } from '../progress/plain.ts';
@@ -15,6 +16,11 @@ import { parseSourceDateEpoch } from '../values.ts';
 interface Flags {
   store?: string;
   json: boolean;
+}
+
+interface ImportFlags extends Flags {
+  reference?: string;
+  platform?: string;
 }
 
 export type InStore = (flags: { store?: string }, body: (store: Store) => Promise<void>) => Promise<void>;
@@ -79,8 +85,9 @@ export function definitions(inStore: InStore): Definition[] {
         )
         .argument('[names...]', 'what to name it; without one, as the archive does')
         .option('--reference <name>', 'which image, where there are several')
-        .action((path: string, names: string[], flags: Flags & { reference?: string }) =>
-          inStore(flags, (store) => importInto(store, path, names, flags.reference)),
+        .option('--platform <platform>', 'of an image for several platforms this one alone')
+        .action((path: string, names: string[], flags: ImportFlags) =>
+          inStore(flags, (store) => importInto(store, path, names, flags)),
         ),
       [
         ['cambium image import rootfs.tar base:1', 'a root file system becomes an image'],
@@ -194,13 +201,14 @@ async function importInto(
   store: Store,
   text: string,
   names: string[],
-  reference: string | undefined,
+  { reference, platform: platformFlag }: ImportFlags,
 ): Promise<void> {
   const { normaliseTag } = await import('../../images/index.ts');
   const { importFrom, parseImportSource } = await import('../../images/sources/transports.ts');
   // A bad name is told before anything is read.
   const given = names.map(normaliseTag);
   const source = parseImportSource(text, process.cwd());
+  const platform = platformFlag === undefined ? undefined : readOnePlatform(platformFlag);
   const { snapshotWriter } = await import('../../workers/local/execute-source.ts');
   await withSnapshots(store, async (context, worker, signal) => {
     const image = await importFrom(source, {
@@ -210,6 +218,7 @@ async function importInto(
       onProgress: (message) => tell(`${message}\n`),
       tags: names,
       ...(reference === undefined ? {} : { reference }),
+      ...(platform === undefined ? {} : { platform }),
     });
     // Other names of the same image were no part of this.
     const tags = (given.length > 0 ? given : tagsOf(store.db, image.id)).map(shortName);

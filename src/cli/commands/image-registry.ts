@@ -5,7 +5,7 @@ import { compressions } from '../../images/registry/compressions.ts';
 import { hostPlatform } from '../../images/sources/platform.ts';
 import { wrongUse } from '../../kit/errors.ts';
 import type { Store } from '../../store/store.ts';
-import { readPlatforms } from '../dockerfile-flags.ts';
+import { readOnePlatform } from '../dockerfile-flags.ts';
 import { print, tell } from '../io.ts';
 import { parseChoice } from '../values.ts';
 import { type Definition, type InStore, withSnapshots } from './image-content.ts';
@@ -75,10 +75,7 @@ export function readTls(flags: { tlsVerify: string }): { insecure?: boolean } {
 async function pull(store: Store, names: readonly string[], flags: PullFlags): Promise<void> {
   const references = names.map(parseReference);
   const reach = readTls(flags);
-  const [platform = hostPlatform(), ...others] =
-    flags.platform === undefined ? [] : readPlatforms(flags.platform);
-  if (others.length > 0)
-    throw wrongUse('bad-value', 'One image is fetched at a time: --platform names several.');
+  const platform = flags.platform === undefined ? hostPlatform() : readOnePlatform(flags.platform);
   const { pullImage } = await import('../../images/registry/pull.ts');
   const { snapshotWriter } = await import('../../workers/local/execute-source.ts');
   await withSnapshots(store, async (context, worker, signal) => {

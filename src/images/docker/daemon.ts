@@ -123,6 +123,10 @@ function messageIn(text: string): string {
 }
 
 function refused({ name }: DaemonEndpoint, status: number | undefined, text: string): UserError {
+  if (/HTTP request to an HTTPS server/.test(text))
+    return outside('docker-refused', `The Docker daemon at ${name} answers with TLS alone.`, {
+      hint: 'Set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder with ca.pem, cert.pem and key.pem.',
+    });
   return outside('docker-refused', `The Docker daemon at ${name} answers ${status}: ${messageIn(text)}.`);
 }
 

@@ -47,7 +47,7 @@ export function answerOf(endpoint: DaemonEndpoint, request: http.ClientRequest):
 export const otherwise =
   'Or go by a tar: -o type=docker,dest=FILE writes one, `cambium image import FILE` reads one';
 
-function explain({ name }: DaemonEndpoint, error: Error): unknown {
+function explain({ name, at }: DaemonEndpoint, error: Error): unknown {
   const rest = { cause: error };
   switch (errnoOf(error)) {
     case 'ENOENT':
@@ -66,6 +66,21 @@ function explain({ name }: DaemonEndpoint, error: Error): unknown {
         hint: `Become a member of the group that owns the socket (docker), or run as root. ${otherwise}`,
       });
     default:
+      if (isStranger(at, error))
+        return outside(
+          'docker-permission',
+          `The Docker daemon at ${name} wants a certificate that it knows.`,
+          {
+            ...rest,
+            hint: 'Put cert.pem and key.pem of its authority into the folder that DOCKER_CERT_PATH names.',
+          },
+        );
+      if (isMistrust(error))
+        return outside(
+          'untrusted-docker',
+          `The certificate of the Docker daemon at ${name} isn't trusted: ${error.message}.`,
+          { ...rest, hint: 'Put its authority as ca.pem into the folder that DOCKER_CERT_PATH names.' },
+        );
       if (error.name === 'AbortError' || error instanceof UserError) return error;
       return outside(
         'docker-broken',
@@ -76,6 +91,18 @@ function explain({ name }: DaemonEndpoint, error: Error): unknown {
         },
       );
   }
+}
+
+/** With TLS 1.3 a missing certificate shows in an alert after the handshake, or only in a connection that breaks then. */
+function isStranger(at: DaemonEndpoint['at'], error: Error): boolean {
+  const tls = 'tls' in at ? at.tls : undefined;
+  const code = errnoOf(error) ?? '';
+  const isAlert = /ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA)$/.test(code);
+  return tls !== undefined && (isAlert || (tls.cert === undefined && ['ECONNRESET', 'EPIPE'].includes(code)));
+}
+
+function isMistrust(error: Error): boolean {
+  return /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(errnoOf(error) ?? '');
 }
 
 /** All of an answer. */

@@ -21,3 +21,10 @@ export async function readSmall(body: Readable, limitBytes: number, what: string
 export async function discard(body: Readable): Promise<void> {
   await readSmall(body, 64 * 1024, 'the answer').catch(() => body.destroy());
 }
+
+const maxWordsBytes = 16 * 1024;
+
+/** What a server says of its refusal; empty where that is too long or breaks off. */
+export function readExplanation({ body }: { body: Readable }): Promise<Buffer> {
+  return readSmall(body, maxWordsBytes, 'the answer').catch(() => Buffer.alloc(0));
+}

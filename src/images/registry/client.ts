@@ -4,7 +4,7 @@
  */
 import { outside, UserError } from '../../kit/errors.ts';
 import { type Authoriser, createAuthoriser } from './authorise.ts';
-import { discard, readSmall } from './body.ts';
+import { discard, readExplanation, readSmall } from './body.ts';
 import type { Answer, Body, Connector } from './connect.ts';
 import type { Endpoint } from './endpoint.ts';
 import { explainConnection, wordsOf } from './failures.ts';
@@ -41,7 +41,6 @@ export interface SmallAnswer extends Omit<Answer, 'body'> {
 
 const userAgent = 'cambium';
 const maxRedirects = 5;
-const maxWordsBytes = 16 * 1024;
 
 export interface OpenOptions {
   connector: Connector;
@@ -113,7 +112,7 @@ export async function findBase(
   const isSpoken = await withRetries<boolean>(async () => {
     try {
       const answer = await connector.exchange(probe, { method: 'GET', verify, signal });
-      const bytes = await readSmall(answer.body, maxWordsBytes, 'the answer').catch(() => Buffer.alloc(0));
+      const bytes = await readExplanation(answer);
       // What servers in Go say to plain HTTP where they expect TLS.
       return {
         done: !(first === 'http' && answer.status === 400 && /https/i.test(bytes.toString('latin1'))),
@@ -194,10 +193,7 @@ async function explain(
   doing: string,
 ): Promise<UserError> {
   const { status } = answer;
-  const bytes =
-    'bytes' in answer
-      ? answer.bytes
-      : await readSmall(answer.body, maxWordsBytes, 'the answer').catch(() => Buffer.alloc(0));
+  const bytes = 'bytes' in answer ? answer.bytes : await readExplanation(answer);
   const said = wordsOf(bytes);
   if (status === 401 || status === 403) {
     return (await authoriser.hasLogin())

@@ -7,6 +7,8 @@ import type { Login } from './logins.ts';
 
 /** User name that a helper gives when the secret is an identity token. */
 const tokenUser = '<token>';
+/** A login is short; what goes on and on is none. */
+const maxOutput = 1024 * 1024;
 
 /** The login that the helper keeps; undefined when it has none. */
 export async function askHelper(helper: string, domain: string): Promise<Login | undefined> {
@@ -15,9 +17,9 @@ export async function askHelper(helper: string, domain: string): Promise<Login |
     if (/credentials not found|no credentials|not exist/i.test(output)) return undefined;
     throw refused(helper, output);
   }
-  const { Username = '', Secret = '' } = parse(helper, output);
-  if (Secret === '') return undefined;
-  return Username === tokenUser ? { identityToken: Secret } : { user: Username, password: Secret };
+  const { user, secret } = parse(helper, output);
+  if (secret === '') return undefined;
+  return user === tokenUser ? { identityToken: secret } : { user, password: secret };
 }
 
 export async function storeInHelper(helper: string, domain: string, login: Login): Promise<void> {
@@ -51,6 +53,8 @@ async function run(
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
+    // Whatever it started has the same pipe: without a reader all of it ends.
+    if (output.length > maxOutput) child.stdout.destroy();
   });
   // It may end without reading.
   child.stdin.on('error', () => {});
@@ -58,6 +62,8 @@ async function run(
     const closed = once(child, 'close') as Promise<[number | null]>;
     child.stdin.end(input);
     const [code] = await closed;
+    if (output.length > maxOutput)
+      throw outside('credential-helper', `${program} answers with more than any login can be.`);
     return { code, output: output.trim() };
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
@@ -68,16 +74,19 @@ async function run(
   }
 }
 
-/** On failure a helper says why on standard output, and that is no secret. */
+/** On failure a helper says why on standard output. What looks like a login isn't repeated, whatever it is there for. */
 function refused(helper: string, output: string) {
-  const [line = ''] = output.split('\n');
-  return outside('credential-helper', `docker-credential-${helper} failed: ${line || 'it said nothing'}.`);
+  const [line = ''] = output.replace(/[^\x20-\x7e\n]+/g, ' ').split('\n');
+  const why = /^[{["]/.test(line.trim()) ? '' : line.trim().slice(0, 200);
+  return outside('credential-helper', `docker-credential-${helper} failed: ${why || 'it said nothing'}.`);
 }
 
-function parse(helper: string, output: string): { Username?: string; Secret?: string } {
+function parse(helper: string, output: string): { user: string; secret: string } {
   try {
-    return JSON.parse(output) as { Username?: string; Secret?: string };
+    const { Username = '', Secret = '' } = JSON.parse(output) as Record<string, unknown>;
+    if (typeof Username === 'string' && typeof Secret === 'string') return { user: Username, secret: Secret };
   } catch {
-    throw outside('credential-helper', `docker-credential-${helper} answers with something that isn't JSON.`);
+    // Told below.
   }
+  throw outside('credential-helper', `docker-credential-${helper} answers with something that is no login.`);
 }

@@ -45,6 +45,16 @@ export function explainConnection(error: unknown, host: string): unknown {
   return error;
 }
 
+/** The codes of an answer in distribution's form: `MANIFEST_INVALID`. */
+export function codesOf(bytes: Buffer): string[] {
+  try {
+    const { errors } = JSON.parse(bytes.toString('utf8')) as { errors?: { code?: unknown }[] };
+    return (errors ?? []).map(({ code }) => String(code));
+  } catch {
+    return [];
+  }
+}
+
 /** ` (“the words”)` of an answer in distribution's form, or nothing. */
 export function wordsOf(bytes: Buffer): string {
   try {

@@ -3,7 +3,8 @@ import { type Digest, parseDigest, sha256 } from '../../kit/digest.ts';
 import { outside, type UserError } from '../../kit/errors.ts';
 import type { Platform } from '../../plan/index.ts';
 import { mediaTypes } from '../manifest.ts';
-import { platformText } from '../sources/platform.ts';
+import { isAmbiguous } from '../sources/kinds.ts';
+import { wrongPlatform } from '../sources/platform.ts';
 import type { Registry } from './client.ts';
 import type { RawManifest } from './records.ts';
 
@@ -71,9 +72,10 @@ export async function headManifest(registry: Registry, name: string): Promise<Di
   return answer.status === 200 ? parseDigest(String(answer.headers['docker-content-digest'])) : undefined;
 }
 
-/** What the document says of itself counts; the registry's header where it says nothing. */
+/** What the document says of itself counts, the registry's header where it says nothing; they must not disagree. */
 function typeOf(bytes: Buffer, header: string, what: string): string {
-  const { mediaType, schemaVersion, manifests } = parse(bytes, what);
+  const document = parse(bytes, what);
+  const { mediaType, schemaVersion, manifests } = document;
   if (schemaVersion === 1) {
     throw outside(
       'old-manifest',
@@ -83,10 +85,20 @@ function typeOf(bytes: Buffer, header: string, what: string): string {
       },
     );
   }
-  if (typeof mediaType === 'string' && mediaType !== '') return mediaType;
-  const [type = ''] = header.split(';');
-  if (imageTypes.includes(type) || indexTypes.includes(type)) return type;
+  if (isAmbiguous(document)) throw broken(what, 'it is an image and a list of images at once');
+  const told = typeof mediaType === 'string' ? mediaType : '';
+  const type = header.split(';')[0]?.trim() ?? '';
+  const kinds = [told, type].map(kindOf).filter((kind) => kind !== undefined);
+  if (new Set(kinds).size > 1)
+    throw broken(what, `it calls itself ${told}, and the registry calls it ${type}`);
+  if (told !== '') return told;
+  if (kindOf(type) !== undefined) return type;
   return Array.isArray(manifests) ? mediaTypes.index : mediaTypes.manifest;
+}
+
+function kindOf(type: string): 'image' | 'index' | undefined {
+  if (imageTypes.includes(type)) return 'image';
+  return indexTypes.includes(type) ? 'index' : undefined;
 }
 
 /** Follows indexes to the manifest for a platform. */
@@ -140,22 +152,6 @@ function levelOf(architecture: string, variant: string | undefined): number {
   const given = /^v(\d+)/.exec(variant ?? '')?.[1];
   if (given !== undefined) return Number(given);
   return architecture === 'arm64' ? 8 : architecture === 'arm' ? 7 : 1;
-}
-
-export function wrongPlatform(
-  place: string,
-  wanted: Platform,
-  there: readonly (Platform | undefined)[],
-): UserError {
-  const names = [
-    ...new Set(there.flatMap((each) => (each && each.os !== 'unknown' ? [platformText(each)] : []))),
-  ];
-  return outside('wrong-platform', `${place} has no image for ${platformText(wanted)}.`, {
-    hint:
-      names.length > 0
-        ? `It has ${names.join(', ')}: choose one with --platform.`
-        : 'It says of none what it is for.',
-  });
 }
 
 /** The parts of an image's manifest. What can't be unpacked here is refused now, before anything is fetched. */

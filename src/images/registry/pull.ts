@@ -5,12 +5,12 @@ import { type Image, imageByOrigin, saveImage, setOrigin, tagFromRegistry } from
 import { formatReference, parseReference, type Reference, shortName } from '../references.ts';
 import { type DescribedImage, describeConfig, digestOf, type LayerBlob } from '../sources/described.ts';
 import { type Importing, importLayers } from '../sources/import.ts';
-import { isPlatform } from '../sources/platform.ts';
+import { isPlatform, wrongPlatform } from '../sources/platform.ts';
 import type { Registry } from './client.ts';
 import { openConnector } from './connect.ts';
 import { blobStream } from './download.ts';
 import type { Reach } from './endpoint.ts';
-import { type Manifest, readManifest, wrongPlatform } from './manifests.ts';
+import { type Manifest, readManifest } from './manifests.ts';
 import { type KnownManifest, rememberBlobs } from './records.ts';
 import { firstThatAnswers, resolveManifest } from './resolve.ts';
 

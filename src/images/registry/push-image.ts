@@ -42,6 +42,8 @@ export interface Push {
   stop: AbortController;
   /** Whether what was seen of the repository before is believed. */
   trusts: boolean;
+  /** Of manifests and indexes. */
+  form: 'oci' | 'docker';
 }
 
 /** Layers that are packed and sent at once. */

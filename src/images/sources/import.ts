@@ -18,7 +18,7 @@ import { walkTree } from '../../kit/walk-tree.ts';
 import type { SnapshotId, StepKey } from '../../plan/index.ts';
 import { blobPath } from '../blobs.ts';
 import { abortOf, type ImageContext } from '../context.ts';
-import { freeBytes } from '../incoming.ts';
+import { unfoldLimit } from '../incoming.ts';
 import { findLayer, importedVariant, rememberLayer } from '../layers.ts';
 import { type PackedFile, plainStream, storePlain } from '../packed-layers.ts';
 import type { SnapshotWriter } from '../ports.ts';
@@ -163,9 +163,8 @@ export async function importTarball(
     { key: keyOf({ tarball: digest }), parent: undefined, stage, title },
     async (root) => {
       plainRoot(root);
-      const plain = decompress(createReadStream(path, { highWaterMark: 1024 * 1024 }), {
-        limitBytes: freeBytes(context.store),
-      });
+      const packed = createReadStream(path, { highWaterMark: 1024 * 1024 });
+      const plain = decompress(packed, unfoldLimit(context.store));
       await unpack(() => unpackTar(streamInput(plain), root, abortOf(context)), path);
     },
   );

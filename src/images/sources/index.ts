@@ -7,9 +7,9 @@ import type { Store } from '../../store/store.ts';
 import type { ImageContext } from '../context.ts';
 import { layersOf } from '../layers.ts';
 import type { SnapshotWriter } from '../ports.ts';
-import { type HistoryItem, type Image, imageByOrigin, saveImage } from '../records.ts';
+import { type HistoryItem, type Image, imageByOrigin, saveImage, saveIndex } from '../records.ts';
 import { findManifest } from '../registry/records.ts';
-import { describeConfig } from './described.ts';
+import { type DescribedImage, describeConfig } from './described.ts';
 import { fileDigest, folderDigest } from './identity.ts';
 import {
   alignHistory,
@@ -21,7 +21,7 @@ import {
 } from './import.ts';
 import { findNamed, localImage } from './named.ts';
 import { openAny, openLayout } from './open.ts';
-import { hostPlatform } from './platform.ts';
+import { hostPlatform, isPlatform, platformText, wrongPlatform } from './platform.ts';
 import { blobFile } from './stored-layers.ts';
 import type { ArchiveForm } from './transports.ts';
 
@@ -172,6 +172,7 @@ export interface ImportRequest extends Importing {
   reference?: string;
   /** Tags to give it; without any, those that the archive names. */
   tags: readonly string[];
+  /** Of an image for several platforms this one alone; without it all of them. */
   platform?: Platform;
 }
 
@@ -187,22 +188,35 @@ export async function importImage(request: ImportRequest): Promise<Image> {
     return saveImage(context.store.db, { ...tree, root: '/', config: {}, platform }, request.tags);
   }
   using files = opened.files;
-  const described = opened.describe(request.reference);
-  const tree = await importLayers(request, described, files.place);
+  const { reference, platform: asked } = request;
+  const platforms = asked === undefined ? opened.platforms(reference) : [asked];
+  const all = (platforms.length > 0 ? platforms : [undefined]).map((one) => opened.describe(reference, one));
+  const [first] = all as [DescribedImage];
+  if (asked !== undefined && !isPlatform(first.platform, asked))
+    throw wrongPlatform(files.place, asked, [first.platform]);
+  const tags =
+    request.tags.length > 0 ? request.tags : namesIn([...new Set(all.flatMap(({ names }) => names))], path);
+  if (all.length === 1) return await importDescribed(request, first, files.place, tags);
+  const members: Image[] = [];
+  for (const described of all) {
+    request.onProgress?.(`for ${platformText(described.platform)}:`);
+    members.push(await importDescribed(request, described, files.place, []));
+  }
+  const own = members.find(({ platform }) => isPlatform(platform, hostPlatform()));
+  return saveIndex(context.store.db, members, own ?? (members[0] as Image), tags);
+}
+
+async function importDescribed(
+  importing: Importing,
+  described: DescribedImage,
+  place: string,
+  tags: readonly string[],
+): Promise<Image> {
+  const tree = await importLayers(importing, described, place);
   const { config, platform, createdMs } = described;
-  const tags = request.tags.length > 0 ? request.tags : namesIn(described.names, path);
-  return saveImage(
-    context.store.db,
-    {
-      ...tree,
-      root: '/',
-      config,
-      platform,
-      ...authorOf(described),
-      ...(createdMs === undefined ? {} : { createdMs }),
-    },
-    tags,
-  );
+  const facts = { ...tree, root: '/', config, platform, ...authorOf(described) };
+  const created = createdMs === undefined ? {} : { createdMs };
+  return saveImage(importing.context.store.db, { ...facts, ...created }, tags);
 }
 
 /** A layout may give its images bare tags (`latest`): then the folder's or file's name comes before it. */

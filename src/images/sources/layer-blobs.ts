@@ -10,7 +10,7 @@ import { explainSystemError, UserError } from '../../kit/errors.ts';
 import { decompress } from '../../kit/tar/decompress.ts';
 import { blobPath, fileBlob, hasBlob, touchBlob } from '../blobs.ts';
 import type { ImageContext } from '../context.ts';
-import { freeBytes, inflateLimit, wrongDigest } from '../incoming.ts';
+import { unfoldLimit, wrongDigest } from '../incoming.ts';
 import { type PackedFile, storedForm } from '../packed-layers.ts';
 import { saveChecked } from '../registry/download.ts';
 import type { PackedLayer } from '../registry/records.ts';
@@ -78,10 +78,10 @@ async function copyChecked(
 ): Promise<{ digest: Digest; size: number }> {
   const plain = createHash('sha256');
   const source = hashedSource(layer, context.signal);
-  const limitBytes = Math.min(freeBytes(context.store), inflateLimit(layer.file.size));
+  const limit = unfoldLimit(context.store, layer.file.size);
   let size = 0;
   try {
-    for await (const chunk of decompress(source.chunks(), { limitBytes })) {
+    for await (const chunk of decompress(source.chunks(), limit)) {
       context.signal?.throwIfAborted();
       plain.update(chunk);
       for (let at = 0; at < chunk.length; )

@@ -17,8 +17,8 @@ import { brokenIn } from '../../kit/tar/format.ts';
 import type { Platform } from '../../plan/index.ts';
 import { newId } from '../../store/runs.ts';
 import { type ImageContext, withRunFolder } from '../context.ts';
-import { freeBytes } from '../incoming.ts';
-import { type DescribedImage, describeDockerArchive, describeLayout } from './described.ts';
+import { unfoldLimit } from '../incoming.ts';
+import { type DescribedImage, describeDockerArchive, describeLayout, layoutPlatforms } from './described.ts';
 import { archiveFiles, folderFiles, type ImageFiles } from './image-files.ts';
 import type { ArchiveForm } from './transports.ts';
 
@@ -27,6 +27,8 @@ export type Opened =
       kind: 'image';
       files: ImageFiles;
       describe: (reference?: string, platform?: Platform) => DescribedImage;
+      /** For which there are images below the name; none where there is only one, whatever it is for. */
+      platforms: (reference?: string) => Platform[];
     }
   /** A root filesystem. */
   | { kind: 'tarball'; path: string }
@@ -37,11 +39,15 @@ export function openLayout(path: string): Opened & { kind: 'image' } {
   if (!existsSync(join(path, 'index.json'))) {
     throw wrongUse('missing-source', `${path} is not a folder in OCI image layout: it has no index.json.`);
   }
-  const files = folderFiles(path);
+  return layoutIn(folderFiles(path));
+}
+
+function layoutIn(files: ImageFiles): Opened & { kind: 'image' } {
   return {
     kind: 'image',
     files,
     describe: (reference, platform) => describeLayout(files, reference, platform),
+    platforms: (reference) => layoutPlatforms(files, reference),
   };
 }
 
@@ -65,14 +71,11 @@ export async function openAny(context: ImageContext, path: string, expected: Exp
   if (form === 'oci') throw wrongForm(place, form);
   const files = await openArchive(context, path, place);
   const kind = kindOf(files, form);
-  if (kind === 'oci')
-    return {
-      kind: 'image',
-      files,
-      describe: (reference, platform) => describeLayout(files, reference, platform),
-    };
-  if (kind === 'docker')
-    return { kind: 'image', files, describe: (reference) => describeDockerArchive(files, reference) };
+  if (kind === 'oci') return layoutIn(files);
+  if (kind === 'docker') {
+    const describe = (reference?: string) => describeDockerArchive(files, reference);
+    return { kind: 'image', files, describe, platforms: () => [] };
+  }
   files[Symbol.dispose]();
   if (form !== undefined) throw wrongForm(place, form);
   return { kind: 'tarball', path };
@@ -122,7 +125,7 @@ function openPlainOrPacked(context: ImageContext, path: string, place: string): 
 async function unpackCopy(context: ImageContext, path: string, copy: string): Promise<void> {
   const fd = openSync(copy, 'wx', 0o600);
   try {
-    for await (const chunk of decompress(createReadStream(path), { limitBytes: freeBytes(context.store) })) {
+    for await (const chunk of decompress(createReadStream(path), unfoldLimit(context.store))) {
       context.signal?.throwIfAborted();
       for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at);
     }

@@ -11,6 +11,8 @@ export type Compression = 'none' | 'gzip' | 'zstd';
 export interface DecompressOptions {
   /** Refuse (code `too-big`) to give out more than this many bytes: against archives that unfold without end. */
   limitBytes?: number;
+  /** What to say then, if not that the archive is suspicious. */
+  tooBig?: () => Error;
 }
 
 /** Inflating goes on in its thread while the last chunks are written: as much is held ready. */
@@ -33,6 +35,7 @@ export async function* decompress(
   for await (const chunk of plainChunks(source)) {
     total += chunk.length;
     if (total > limit) {
+      if (options.tooBig) throw options.tooBig();
       throw outside('too-big', `The archive unpacks to more than ${limit} bytes.`, {
         hint: 'It may be made to fill the disk; if it is not, make room for it.',
       });

@@ -1,10 +1,12 @@
 /** Images into a running Docker daemon and out of it, through a port that counts what travels. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeAuthority, signed } from '../../support/certificates.ts';
 import { type CliResult, cambium, startCambium } from '../../support/cli.ts';
 import { type CountingProxy, startCountingProxy } from '../../support/counting-proxy.ts';
 import { type Dockerd, startDockerd } from '../../support/dockerd.ts';
+import { freePort } from '../../support/registry.ts';
 import { skopeo, writeContext } from '../../support/registry-images.ts';
 import { type Scratch, scratch } from '../../support/scratch.ts';
 
@@ -12,6 +14,9 @@ let place: Scratch;
 let daemon: Dockerd;
 let proxy: CountingProxy;
 let context: string;
+/** Where the daemon listens with TLS, and its authority. */
+let port: number;
+let authority: string;
 
 /** Through the proxy, which is in this process: so never synchronously. */
 async function cambiumOk(args: readonly string[], env: Record<string, string> = {}): Promise<CliResult> {
@@ -47,7 +52,9 @@ function fileIn(image: string, path: string): string {
 
 beforeAll(async () => {
   place = scratch();
-  daemon = await startDockerd();
+  authority = makeAuthority(place);
+  port = await freePort();
+  daemon = await startDockerd('overlay2', { port, authority, ...signed(place, 'daemon') });
   proxy = await startCountingProxy(daemon.host.slice('unix://'.length));
   const dockerfile = 'FROM scratch\nCOPY big /big\nCOPY small /etc/small\nCMD ["/big"]\n';
   context = writeContext(place.path('app'), dockerfile, {
@@ -126,6 +133,53 @@ describe('which daemon', () => {
       DOCKER_CONTEXT: 'no',
     });
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('no Docker context `no`') });
+  });
+
+  test('one behind TLS, by the environment and by a context; who shows no certificate is told', async () => {
+    const host = `tcp://127.0.0.1:${port}`;
+    const client = signed(place, 'client', 'client');
+    const folder = (name: string, files: Record<string, string>) => {
+      mkdirSync(place.path(name));
+      for (const [file, from] of Object.entries(files)) copyFileSync(from, place.path(name, file));
+      return place.path(name);
+    };
+    const all = { 'ca.pem': authority, 'cert.pem': client.certificate, 'key.pem': client.key };
+    const certs = folder('certs', all);
+    const tls = { DOCKER_HOST: host, DOCKER_TLS_VERIFY: '1' };
+    const load = (name: string, env: Record<string, string>) =>
+      attempt(['image', 'export', 'app', '-o', `type=docker,name=${name}`], env);
+    expect(await load('by:tls', { ...tls, DOCKER_CERT_PATH: certs })).toMatchObject({ code: 0 });
+
+    const config = folder('tls-config', {});
+    const files = ['ca', 'cert', 'key'].map((name) => `${name}=${certs}/${name}.pem`);
+    const endpoint = [`host=${host}`, ...files].join(',');
+    execFileSync('docker', ['context', 'create', 'secure', '--docker', endpoint], {
+      env: { PATH: process.env['PATH'], DOCKER_CONFIG: config },
+    });
+    const context = { DOCKER_HOST: '', DOCKER_CONFIG: config, DOCKER_CONTEXT: 'secure' };
+    expect(await load('by:tls-context', context)).toMatchObject({ code: 0 });
+    expect(facts('by:tls').Id).toBe(facts('by:tls-context').Id);
+
+    const other = scratch();
+    using _other = other;
+    const stranger = folder('stranger', { ...all, 'ca.pem': makeAuthority(other) });
+    const refused: [Record<string, string>, RegExp][] = [
+      [
+        { ...tls, DOCKER_CERT_PATH: folder('bare', { 'ca.pem': authority }) },
+        /wants a certificate[\s\S]*DOCKER_CERT_PATH/,
+      ],
+      [
+        { ...tls, DOCKER_CERT_PATH: stranger },
+        /certificate of the Docker daemon[\s\S]* isn't trusted[\s\S]*ca\.pem/,
+      ],
+      [{ DOCKER_HOST: host }, /answers with TLS alone[\s\S]*DOCKER_TLS_VERIFY/],
+    ];
+    for (const [env, words] of refused) {
+      const { code, stderr } = await load('no:tls', env);
+      expect(stderr).toMatch(words);
+      expect(code).toBe(3);
+      expect(stderr).not.toMatch(/\n {4}at /);
+    }
   });
 
   test.each([

@@ -1,6 +1,7 @@
 /** How registries are reached: logins, tokens, TLS with authorities of our own, proxies, mirrors. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeAuthority, signed } from '../../support/certificates.ts';
 import { type CliOptions, type CliResult, cambium, cambiumOk, startCambium } from '../../support/cli.ts';
 import { type Front, startFront, startProxy } from '../../support/front.ts';
 import { htpasswd, login, startRegistry, type TestRegistry } from '../../support/registry.ts';
@@ -44,61 +45,12 @@ const later = (args: readonly string[], options: CliOptions): Promise<CliResult>
 
 beforeAll(async () => {
   place = scratch();
-  const certificate = place.path('cert.pem');
-  const key = place.path('key.pem');
-  // An authority, and a certificate of it.
-  run(
-    'openssl',
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-days',
-    '2',
-    '-subj',
-    '/CN=test authority',
-    '-keyout',
-    place.path('ca.key'),
-    '-out',
-    place.path('ca.crt'),
-  );
-  run(
-    'openssl',
-    'req',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-subj',
-    '/CN=registry',
-    '-keyout',
-    key,
-    '-out',
-    place.path('csr'),
-  );
-  writeFileSync(place.path('ext'), 'subjectAltName=DNS:registry.test,IP:127.0.0.1\n');
-  run(
-    'openssl',
-    'x509',
-    '-req',
-    '-in',
-    place.path('csr'),
-    '-CA',
-    place.path('ca.crt'),
-    '-CAkey',
-    place.path('ca.key'),
-    '-CAcreateserial',
-    '-days',
-    '2',
-    '-extfile',
-    place.path('ext'),
-    '-out',
-    certificate,
-  );
+  makeAuthority(place);
+  const tls = signed(place, 'registry');
   [open, closed, secured] = await Promise.all([
     startRegistry(),
     startRegistry({ auth: htpasswd }),
-    startRegistry({ tls: { certificate, key } }),
+    startRegistry({ tls }),
   ]);
   layout = makeLayout(place, 'text');
   skopeo(`oci:${layout}:latest`, `docker://${open.host}/app:1`);
@@ -231,6 +183,97 @@ esac
       stderr: expect.stringContaining('docker-credential-absent'),
     });
   });
+});
+
+test.each([
+  ['says null', 'echo null', /is no login/],
+  ['says something of another kind', `echo '{"Username": 1, "Secret": {}}'`, /is no login/],
+  ['fails and says the login', `echo '{"Secret": "leaked-pass"}'; exit 1`, /failed: it said nothing/],
+  [
+    'fails with words',
+    `printf 'the key\\033[2J ring is shut\\nmore'; exit 1`,
+    /failed: the key \[2J ring is shut\./,
+  ],
+  ['never stops', 'yes leaked-pass', /answers with more than any login can be/],
+])('a credential helper that %s', (_, script, words) => {
+  const own = fresh();
+  mkdirSync(`${own.home}/.docker`);
+  writeFileSync(`${own.home}/docker-credential-odd`, `#!/bin/sh\n${script}\n`);
+  chmodSync(`${own.home}/docker-credential-odd`, 0o755);
+  writeFileSync(`${own.home}/.docker/config.json`, JSON.stringify({ credsStore: 'odd' }));
+  own.env['PATH'] = `${own.home}:${process.env['PATH']}`;
+  const { code, stderr } = cambium(['image', 'pull', `${closed.host}/app:1`], own);
+  expect(stderr).toMatch(words);
+  expect(code).toBe(3);
+  expect(stderr).not.toMatch(/\n {4}at /);
+});
+
+test('where a registry leads elsewhere, no login goes along', async () => {
+  const seen: string[] = [];
+  const taken = new Map<string, number>();
+  // What others may be: a store of blobs, where downloads are led to and uploads are sent to.
+  await using elsewhere = await startFront(open.host, (asked, answer) => {
+    seen.push(`${asked.method} ${asked.headers.authorization ?? 'no login'}`);
+    if (asked.method !== 'PUT') return false;
+    let size = 0;
+    asked.on('data', (chunk: Buffer) => (size += chunk.length));
+    asked.on('end', () => {
+      taken.set(asked.url as string, size);
+      answer.writeHead(201).end();
+    });
+    return true;
+  });
+  await using front = await startFront(open.host, (asked, answer) => {
+    if (asked.headers.authorization !== `Basic ${basic}`)
+      answer.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+    else if (asked.method === 'GET' && (asked.url as string).includes('/blobs/sha256:'))
+      answer.writeHead(307, { location: `http://${elsewhere.host}${asked.url}` }).end();
+    else if (asked.method === 'POST')
+      answer.writeHead(202, { location: `http://${elsewhere.host}/put?x=${taken.size}` }).end();
+    else if (asked.method === 'PUT') asked.resume().on('end', () => answer.writeHead(201).end());
+    else return false;
+    return true;
+  });
+  const own = fresh();
+  mkdirSync(`${own.home}/.docker`);
+  writeFileSync(
+    `${own.home}/.docker/config.json`,
+    JSON.stringify({ auths: { [front.host]: { auth: basic } } }),
+  );
+  const image = `${front.host}/app:1`;
+  expect(await later(['image', 'pull', image], own)).toMatchObject({ code: 0 });
+  expect(await later(['image', 'push', image, `${front.host}/sent:1`], own)).toMatchObject({ code: 0 });
+  expect(taken.size).toBeGreaterThan(0);
+  expect(new Set(seen)).toEqual(new Set(['GET no login', 'PUT no login']));
+});
+
+test('a registry that wants the login sent to a place without TLS gets none', async () => {
+  await using front = await startFront(open.host, (_, answer) => {
+    const challenge = 'Bearer realm="http://tokens.invalid/token",service="x"';
+    answer.writeHead(401, { 'www-authenticate': challenge }).end();
+    return true;
+  });
+  const own = fresh();
+  mkdirSync(`${own.home}/.docker`);
+  const auths = { [front.host]: { auth: basic } };
+  writeFileSync(`${own.home}/.docker/config.json`, JSON.stringify({ auths }));
+  const { code, stderr } = await later(['image', 'pull', `${front.host}/app:1`], own);
+  expect(stderr).toContain("a place that isn't safe");
+  expect(code).toBe(3);
+});
+
+test.each([
+  ['of 100 KB', `Bearer realm="${'x'.repeat(100_000)}"`],
+  ['that never closes its quotes', `Bearer realm="${'\\\\'.repeat(3000)}`],
+  ['of thousands of schemes', 'a, '.repeat(4000)],
+])('a challenge %s is no answer, and soon told', async (_, challenge) => {
+  await using front = await startFront(open.host, (_asked, answer) => {
+    answer.writeHead(401, { 'www-authenticate': challenge }).end();
+    return true;
+  });
+  const { code, stderr } = await later(['image', 'pull', `${front.host}/app:1`], fresh());
+  expect(code).toBe(3);
+  expect(stderr).not.toMatch(/\n {4}at /);
 });
 
 describe('tokens', () => {

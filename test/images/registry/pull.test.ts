@@ -162,6 +162,23 @@ describe('FROM', () => {
     expect(facts.platform.architecture).toBe('arm64');
   });
 
+  test('another image in its place, by --build-context: of a registry, of the store, of a layout', () => {
+    const store = newStore();
+    const context = writeContext(place.path('replaced'), 'FROM base\nCOPY --from=base /one /copied\n');
+    const built = (source: string, tag: string) =>
+      cambiumOk(['build', context, '--build-context', `base=${source}`, '-t', tag, '-q'], store);
+    built(`docker-image://${at('app:second')}`, 'one');
+    built('docker-image://one', 'two');
+    built(`oci-layout://${place.path('layout-second')}`, 'three');
+    built(`oci-layout://${place.path('layout-second')}:latest`, 'four');
+    for (const tag of ['one', 'two', 'three', 'four']) expect(contentOf(tag, store)).toBe('second');
+    const absent = ['--build-context', `base=docker-image://${at('app:absent')}`];
+    expect(cambium(['build', context, ...absent], store)).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('has no image'),
+    });
+  });
+
   test('an image that is nowhere is told at its line, and nothing is left', () => {
     const store = newStore();
     const context = writeContext(place.path('absent'), `FROM ${at('app:absent')}\n`);
