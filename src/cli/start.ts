@@ -37,8 +37,13 @@ function start(): void {
   script.runInThisContext()(exports, require, module, path, __dirname);
 }
 
-/** Commands of one kind call about the same functions: those with one name, and build files of one language. */
-function kindOf([command = '', where = '']: readonly string[]): string {
+/**
+ * Commands of one kind call about the same functions: those with one name, and build files of one language. What shows help
+ * calls others.
+ */
+function kindOf(args: readonly string[]): string {
+  if (args.includes('--help')) return 'help';
+  const [command = '', where = ''] = args;
   const language = ['.spec', '.ts'].find((ending) => ending === extname(where)) ?? '';
   return `${command}${language}`.replace(/[^\w.-]/g, '_').slice(0, 32);
 }

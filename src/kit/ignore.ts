@@ -38,7 +38,7 @@ export function parseIgnoreFile(text: string): string[] {
 
 /** Throws a UserError for a pattern that can't be read. */
 export function compileIgnore(patterns: readonly string[]): IgnoreMatcher {
-  const compiled = patterns.map(compilePattern).filter((pattern) => pattern !== undefined);
+  const compiled = patterns.map(knownPattern).filter((pattern) => pattern !== undefined);
   return {
     hasExceptions: compiled.some((pattern) => pattern.isException),
     match(path, parent) {
@@ -68,6 +68,14 @@ function holds(pattern: CompiledPattern, path: string, parent: IgnoreMatch): boo
 interface CompiledPattern {
   isException: boolean;
   test: (path: string) => boolean;
+}
+
+/** The stages of a spec leave out the same names, each in its own folder. */
+const known = new Map<string, CompiledPattern | undefined>();
+
+function knownPattern(text: string): CompiledPattern | undefined {
+  if (!known.has(text)) known.set(text, compilePattern(text));
+  return known.get(text);
 }
 
 function compilePattern(text: string): CompiledPattern | undefined {

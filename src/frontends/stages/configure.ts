@@ -101,10 +101,12 @@ function configureInputs(request: ConfigureRequest, spec: string, complaints: Co
     ...specCopies(request, spec),
   ];
   const inputs = new Set<string>([settingsPath]);
-  for (const name of stageNames(tree)) {
+  const names = stageNames(tree);
+  const stages = names.length > 0 ? realpathSync.native(join(tree, 'stages')) : '';
+  for (const name of names) {
     const path = realpathSync.native(join(tree, 'stages', name));
     // A link that leaves stages/ is told when a spec calls it; it is never followed.
-    if (!hasConfig(path) || !isInside(realpathSync.native(join(tree, 'stages')), path)) continue;
+    if (!hasConfig(path) || !isInside(stages, path)) continue;
     copies.push({
       from: { type: 'folder', path, ignore: ['apply.sh', 'inside.sh', 'assets/settings.bash'] },
       paths: ['.'],

@@ -3,7 +3,7 @@
  * all of /etc that the builder root shows. Goes into keys.
  */
 import { createHash } from 'node:crypto';
-import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
+import { constants, lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { canonicalJson, sha256 } from '../../kit/digest.ts';
 import { decodeName, encodeName, fsPath, isEscaped } from '../../kit/names.ts';
 
@@ -73,13 +73,13 @@ function walkEtc(): EtcListing {
       const path = folder === '' ? name : `${folder}/${name}`;
       const stats = lstatSync(fsPath(`/etc/${path}`), { throwIfNoEntry: false });
       if (stats === undefined) continue;
-      if (isHidden(path, stats)) {
+      if (isHidden(path, stats.mode)) {
         hidden.push(path);
         continue;
       }
       shown.push(path);
       if (!left.has(path)) addTo(metadata, stats);
-      if (stats.isDirectory()) walk(path);
+      if ((stats.mode & S_IFMT) === S_IFDIR) walk(path);
     }
   };
   walk('');
@@ -93,14 +93,17 @@ function namesIn(folder: string): string[] {
   return (isLossless ? names : readdirSync(fsPath(folder), { encoding: 'buffer' }).map(decodeName)).sort();
 }
 
-function isHidden(path: string, stats: Stats): boolean {
+const { S_IFMT, S_IFDIR, S_IFREG, S_IFLNK } = constants;
+
+function isHidden(path: string, mode: number): boolean {
   // These get mounted over: they may be links, which the mounts follow.
   if (path === 'hostname' || path === 'hosts' || path === 'resolv.conf') return false;
   if (left.has(path)) return true;
-  if (stats.isSymbolicLink()) return false;
+  const type = mode & S_IFMT;
+  if (type === S_IFLNK) return false;
   if (path === 'mtab') return true;
-  const needed = stats.isDirectory() ? 0o5 : stats.isFile() ? 0o4 : undefined;
-  return needed === undefined || (stats.mode & needed) !== needed;
+  const needed = type === S_IFDIR ? 0o5 : type === S_IFREG ? 0o4 : undefined;
+  return needed === undefined || (mode & needed) !== needed;
 }
 
 /**

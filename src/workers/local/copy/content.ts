@@ -35,6 +35,7 @@ type FolderSource = CopySource & { type: 'folder' };
 
 /** `viewOf` gives a host folder that shows a snapshot. */
 export function openContents(store: Store, viewOf: (id: SnapshotId) => string): Contents {
+  const roots = new Map<string, string>();
   const trees = new Map<string, Tree>();
   const scans = new Map<string, Scan>();
   const picked = new Map<string, Pick[] | undefined>();
@@ -48,7 +49,7 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
     once(trees, JSON.stringify([root, ignore]), () => openTree(root, ignore));
 
   const fromFolder = (copy: Copy, from: FolderSource, path: string): Taken[] => {
-    const root = realpathSync.native(from.path);
+    const root = once(roots, from.path, () => realpathSync.native(from.path));
     const inside = relativePath(copy, path, root);
     const tree = treeOf(root, from.ignore);
     const { select } = copy;
