@@ -333,4 +333,11 @@ export const migrations: readonly string[] = [
   -- Each path has a letter in front now, which says what became of it.
   UPDATE warm_steps SET reads = NULL;
   `,
+  `
+  -- One row: the boot of the machine in which the store was used last.
+  CREATE TABLE boots (
+    id INTEGER PRIMARY KEY CHECK (id = 0),
+    boot TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

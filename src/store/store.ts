@@ -17,6 +17,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { errnoOf, explainSystemError, outside, readOnlyDisk } from '../kit/errors.ts';
 import { makeFolder } from '../kit/make-folder.ts';
+import { distrustUnwritten } from './boots.ts';
 import { type Database, openDatabase } from './database.ts';
 
 export interface Store {
@@ -52,6 +53,12 @@ function openOrMake(dir: string): Store {
     makeFolders(dir);
   }
   const db = openDatabase(path);
+  try {
+    distrustUnwritten(db, dir);
+  } catch (error) {
+    // Who can't write makes nothing of what it holds either, but may look at it.
+    if (!/readonly database/i.test(String(error))) throw error;
+  }
   return {
     dir,
     db,
