@@ -1,5 +1,5 @@
 /** What a stage with the right to mount can't do to its machine, over the real command line. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import { build } from '../support/cli.ts';
 import { scratch } from '../support/scratch.ts';
@@ -89,6 +89,25 @@ END
     expect.stringMatching(/^\d+$/),
     'done',
   ]);
+});
+
+test('what a stage writes to its builder has an end, and is no file of this machine', () => {
+  const output = outputOf(
+    'hoarder',
+    `df -k / | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2; truncate -s 3g /usr/lib/big; fallocate -l 3g /usr/lib/full 2>&1 || echo FULL`,
+  );
+  const [sizeKiB = ''] = output.trim().split('\n');
+  expect(Number(sizeKiB)).toBeLessThanOrEqual(2 * 1024 ** 2);
+  expect(output).toMatch(/No space left[\s\S]*FULL/);
+  expect(existsSync('/usr/lib/full')).toBe(false);
+});
+
+test('a memory limit holds for files of the builder too', () => {
+  tree.stage('hoard', 'head -c 200m /dev/zero > /usr/lib/big; echo FREE', 'apply');
+  tree.stages('base', 'hoard');
+  const run = build([tree.spec, '--memory', '64m'], at);
+  expect(run.code).toBe(1);
+  expect(JSON.stringify(run.events)).toContain('"reason":"out-of-memory"');
 });
 
 test('a memory limit holds, whatever a stage writes', () => {

@@ -168,7 +168,18 @@ test('doctor looks at this machine, and runs a container', () => {
   const findings = JSON.parse(stdout) as { name: string; state: string }[];
   const names = findings.map(({ name }) => name);
   expect(names).toEqual(
-    expect.arrayContaining(['node', 'rights', 'overlay', 'btrfs', 'runc', 'crun', 'cgroups', 'nat', 'disk']),
+    expect.arrayContaining([
+      'node',
+      'rights',
+      'overlay',
+      'btrfs',
+      'runc',
+      'crun',
+      'cgroups',
+      'nat',
+      'emulators',
+      'disk',
+    ]),
   );
   expect(
     findings.filter(({ name, state }) => /^(runc|crun)$/.test(name) && state === 'ok').length,
@@ -189,6 +200,18 @@ test.each(['bare', 'used'])('a read-only disk is called so, not a lack of rights
   expect(stderr).toMatch(/^error: .*read-only/i);
   expect(stderr).not.toContain('Run as root');
   expect(status).toBe(3);
+});
+
+test('doctor tells for which processors there are emulators', () => {
+  const programs = join(dir, 'programs');
+  mkdirSync(programs);
+  cpSync('/bin/busybox', join(programs, 'qemu-s390x-static'));
+  const { stdout } = cambium(['doctor', '--json'], { env: { PATH: `${programs}:${process.env['PATH']}` } });
+  const findings = JSON.parse(stdout) as { name: string; state: string; detail: string }[];
+  expect(findings.find(({ name }) => name === 'emulators')).toMatchObject({
+    state: 'ok',
+    detail: expect.stringContaining('s390x'),
+  });
 });
 
 describe('init', () => {

@@ -37,7 +37,7 @@ async function examine(storeDir: string | undefined, asJson: boolean): Promise<v
 
 async function allFindings(storeDir: string): Promise<Finding[]> {
   const machine = await import('../doctor/machine.ts');
-  const { checkPrograms } = await import('../doctor/programs.ts');
+  const { checkEmulators, checkPrograms } = await import('../doctor/programs.ts');
   const { checkRuntimes } = await import('../doctor/runtimes.ts');
   return [
     machine.checkNode(),
@@ -48,6 +48,7 @@ async function allFindings(storeDir: string): Promise<Finding[]> {
     machine.checkCgroups(),
     machine.checkBudget(),
     ...checkPrograms(),
+    checkEmulators(),
     machine.checkDisk(storeDir),
   ];
 }

@@ -1,4 +1,5 @@
 /** Checks of programs that Cambium calls. */
+import { emulatedArchitectures } from '../../workers/local/emulation.ts';
 import { findProgram } from '../../workers/local/runtimes/programs.ts';
 import { type Finding, limited, ok } from './finding.ts';
 
@@ -48,4 +49,15 @@ export function checkPrograms(): Finding[] {
     if (absent.length === 0) return ok(name, programs.map((program) => findProgram(program)).join(', '));
     return limited(name, `${absent.join(', ')} not installed: ${without}`, `apt-get install ${packages}`);
   });
+}
+
+/** Other platforms are built too: their commands run under qemu-user. */
+export function checkEmulators(): Finding {
+  const found = emulatedArchitectures();
+  if (found.length > 0) return ok('emulators', `for ${found.join(', ')}`);
+  return limited(
+    'emulators',
+    'none: no commands in builds for other platforms',
+    'apt-get install qemu-user-static',
+  );
 }

@@ -13,6 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { totalmem } from 'node:os';
 import { bindMount, makeNode, mountOverlay, mountTmpfs, setXattr, unmount } from '../../kit/system.ts';
 import { listEtc } from './host-identity.ts';
 import { putMountHelpers } from './mount-helpers.ts';
@@ -48,7 +49,7 @@ export function mountHostBuilder(dir: string): HostBuilder {
   try {
     // In memory: making seventy folders takes 20 ms on a disk.
     mkdirSync(base);
-    mountTmpfs(base);
+    mountTmpfs(base, `mode=755,size=${scratchBytes()}`);
     mounted.push(base);
     makeSkeleton(rootfs);
     for (const [name, mode] of onDisk) {
@@ -71,6 +72,11 @@ export function mountHostBuilder(dir: string): HostBuilder {
     throw error;
   }
   return { rootfs, unmount: unmountAll };
+}
+
+/** Most that a stage may write to its builder beside what lies on the disk: it counts as memory of the stage. */
+function scratchBytes(): number {
+  return Math.min(2 * 1024 ** 3, Math.floor(totalmem() / 4));
 }
 
 /** Where stages put much: not in memory. */

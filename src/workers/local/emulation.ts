@@ -61,6 +61,15 @@ export function prepareEmulation({ os, architecture }: Platform, runDir: string)
   }
 }
 
+/** Architectures whose programs run here by an emulator, which is registered or can be. */
+export function emulatedArchitectures(): string[] {
+  const runs = (machine: Machine) =>
+    isRegistered(usualFolder, machine) || staticEmulator(machine) !== undefined;
+  return Object.entries(machines).flatMap(([architecture, machine]) =>
+    machine && !(native[arch] ?? [arch]).includes(architecture) && runs(machine) ? architecture : [],
+  );
+}
+
 /** Takes away what this process registered with the kernel. */
 export function endEmulation(runDir: string): void {
   const folder = ownFolder(runDir);
