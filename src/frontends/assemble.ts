@@ -4,6 +4,7 @@ import { wrongUse } from '../kit/errors.ts';
 import type { ImageConfig, Plan, PlanLocation, Platform, Source, Step } from '../plan/index.ts';
 import { type Complaint, throwComplaints } from './complaints.ts';
 import type { PlanRequest } from './request.ts';
+import { checkFilter } from './stage-names.ts';
 import { imageRoot, type StageStep, stageSteps } from './stages/steps.ts';
 
 export interface Parts {
@@ -25,6 +26,7 @@ export async function assemble(request: PlanRequest, parts: Parts, complaints: C
   const { tree, stages, base, builder, config } = parts;
   checkFirst(stages, base !== undefined, complaints);
   throwComplaints(complaints);
+  checkFilter(parts.file, [...new Set(stages.map(({ name }) => name))], request.noCacheFilter);
 
   const inherited = base === undefined ? undefined : await request.resolveImage?.(base.source);
   // The layout is that of all stages: so a plan that stops at one has the same steps up to it.

@@ -208,6 +208,7 @@ test('--target stops after a stage, --no-cache-filter marks one', async () => {
     'stages/c/apply.sh': apply(''),
   });
   const plan = await tree.plan({ target: 'b', noCacheFilter: ['a'] });
+  await expect(tree.plan({ noCacheFilter: ['aa'] })).rejects.toMatchObject({ code: 'missing-stage' });
   expect(plan.result).toBe('b');
   expect(plan.steps.filter((step) => step.noCache).map((step) => step.id)).toEqual(['a']);
 });

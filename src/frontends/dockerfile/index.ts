@@ -6,6 +6,7 @@ import { rememberText } from '../../kit/shown-texts.ts';
 import { didYouMean } from '../../kit/suggest.ts';
 import type { Plan, Platform } from '../../plan/index.ts';
 import type { PlanRequest } from '../request.ts';
+import { checkFilter } from '../stage-names.ts';
 import type { CheckResult } from './calls.ts';
 import { checkDockerfile } from './checks/check.ts';
 import { type Checker, createChecker } from './checks/checker.ts';
@@ -128,7 +129,11 @@ async function makePlan(
   const targetName = request.target ?? dockerfile.stages.at(-1)?.name ?? '';
   const predefined = platformArguments(native, target, targetName, options.buildArgs);
   checkDockerfile(checker, dockerfile, { predefined, buildArgs: options.buildArgs, native });
-  checkStageNames(dockerfile, noCacheFilter);
+  checkFilter(
+    dockerfile.file,
+    dockerfile.stages.map(({ name, index }) => name ?? `stage-${index}`),
+    noCacheFilter.map((name) => name.toLowerCase()),
+  );
   const isForced = (stage: string) =>
     noCache === true || noCacheFilter.some((name) => name.toLowerCase() === stage);
   const stages = new Map<number, Promise<StageState>>();
@@ -159,17 +164,6 @@ async function makePlan(
   const platform = asked ?? state.platform;
   const image = { root: '/', config, platform, history, ...(author !== undefined && { author }) };
   return { version: 1, steps: planner.list.steps, result, image };
-}
-
-/** `--no-cache-filter` of a stage that isn't there would do nothing, and look as if it did. */
-function checkStageNames({ stages, file }: Dockerfile, asked: readonly string[]): void {
-  const names = stages.map(({ name, index }) => name ?? `stage-${index}`);
-  const unknown = asked.find((name) => !names.includes(name.toLowerCase()));
-  if (unknown === undefined) return;
-  const known = `It has ${names.join(', ')}.`;
-  throw wrongUse('missing-stage', `${file} has no stage \`${unknown}\`, which --no-cache-filter names.`, {
-    hint: didYouMean(unknown, names, known) ?? known,
-  });
 }
 
 function targetIndex({ stages, file }: Dockerfile, target: string | undefined): number {
