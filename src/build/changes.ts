@@ -97,6 +97,9 @@ export function reasonOf(changes: readonly FactChange[] | undefined, isForced: b
   if (isForced) return 'asked for by --no-cache';
   if (changes === undefined) return 'it has not been built before';
   if (changes.length === 0) return 'its snapshot is not in the store any more';
+  const kind = changes.find(({ name }) => name === 'kind');
+  if (kind && kind.before?.split(' ')[0] !== kind.after?.split(' ')[0])
+    return 'another kind of step was here';
   const parts = [...new Set(changes.flatMap(describe))];
   const shown = parts.slice(0, 3).join(', ');
   return parts.length > 3 ? `${shown} and ${parts.length - 3} more changed` : `${shown} changed`;

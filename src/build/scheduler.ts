@@ -108,6 +108,8 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
         const isOver = () => told.hasFailed;
         using held = await reserveFor(step, worker, { limits, signal, onWait, isOver });
         if (held === undefined) throw cancel(keyed, 'the build was stopped');
+        await nextTurn();
+        if (signal.aborted) throw cancel(keyed, 'the build was stopped');
         const reason = why ?? request.reasonFor(keyed, known);
         told.begin(keyed, reason);
         const outcome = await execute(keyed);
@@ -220,4 +222,9 @@ export function semaphore(places: number): <T>(body: () => Promise<T>) => Promis
       else free += 1;
     }
   };
+}
+
+/** Copies may do all of their work in one go: between steps, signals and timers have their turn. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -90,8 +90,14 @@ export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
+/** Names of files may hold anything: line breaks are shown as such, so that a row stays a line. Colours stay. */
+function inOneLine(cell: string): string {
+  return cell.replace(/[\n\r\t]/g, (at) => ({ '\n': '\\n', '\r': '\\r' })[at] ?? '\\t');
+}
+
 /** Rows as columns with two spaces between; no space at a line's end. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
+export function formatTable(given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map(inOneLine));
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, column) => {

@@ -81,6 +81,12 @@ function sqliteErrno(error: unknown): string | undefined {
   return process.getuid?.() === 0 ? 'EROFS' : 'EACCES';
 }
 
+/** The path of a system error, so that one sees where it is. */
+function shorten(error: unknown): string {
+  const path = error instanceof Error && 'path' in error ? String(error.path) : '';
+  return path.length > 120 ? `${path.slice(0, 80)}…${path.slice(-40)}` : path;
+}
+
 /**
  * Turns system errors that a person can mend (full disk, no rights) into `UserError`s; gives back all
  * others as they are.
@@ -100,6 +106,15 @@ export function explainSystemError(error: unknown, doing: string): unknown {
         ...rest,
         hint: 'Free some space, or run `cambium cache prune`.',
       });
+    case 'ENAMETOOLONG':
+      return outside(
+        'name-too-long',
+        `A path is longer than the system takes while ${doing}: ${shorten(error)}.`,
+        {
+          ...rest,
+          hint: 'A path may have 4095 bytes, and a name in it 255.',
+        },
+      );
     case 'EPIPE':
       return outside('reader-gone', `What reads the output went away while ${doing}.`, rest);
     case 'EACCES':

@@ -81,7 +81,8 @@ export function openTree(root: string, patterns: readonly string[] = []): Tree {
       const path = joinPath(folder.path, names()[index] as string);
       return { path, row: rowAt(rows, index), match: matchOf(path, folder) };
     },
-    leavesOut: (path) => find(path) === undefined && lstatIfAny(join(root, path)) !== undefined,
+    leavesOut: (path) =>
+      ignore !== undefined && find(path) === undefined && lstatIfAny(join(root, path)) !== undefined,
   };
 }
 

@@ -36,7 +36,7 @@ export function startFailure(
   const notFound = (message: string): StartFailure => ({
     kind: 'not-found',
     message,
-    exitCode: /permission denied|not permitted|exec format error/i.test(said) ? 126 : 127,
+    exitCode: /permission denied|not permitted|exec format error|too long/i.test(said) ? 126 : 127,
   });
   if (/executable file .* not found/.test(said)) return notFound(execMessage(program, said));
   const exec = said.match(/exec:? "?(.*?)"?: (.*)$/s);
@@ -68,6 +68,8 @@ function execMessage(program: string, reason: string): string {
   if (/permission denied|not permitted/i.test(reason)) return `${program} is not executable, or a folder.`;
   if (/exec format error/i.test(reason))
     return `${program} is no program for this machine, or a script without a '#!' line.`;
+  if (/argument list too long/i.test(reason))
+    return 'The command is too long for the system: no argument and no variable may have more than 128 KiB.';
   if (program.includes('/')) return `${program} is not in the image, or the interpreter that it needs isn't.`;
   return `${program} was not found in the folders of PATH.`;
 }
@@ -104,7 +106,7 @@ function execError(held: string, argv: readonly string[]): string | undefined {
   if (init) return `${init[1]}: ${init[2]?.toLowerCase()}`;
   const said = errorIn(held) ?? held.trim();
   const line = said.match(
-    /^exec (?:container process .*?`)?(\/[^\s`]+)`?: (?:no such file|permission denied|exec format error)[^\n]*$/i,
+    /^exec (?:container process .*?`)?(\/[^\s`]+)`?: (?:no such file|permission denied|exec format error|argument list too long)[^\n]*$/i,
   );
   const name = argv[0]?.split('/').at(-1) ?? '';
   return line && line[1]?.split('/').at(-1) === name ? said : undefined;
