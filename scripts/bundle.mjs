@@ -126,8 +126,17 @@ const common = {
   logLevel: 'warning',
 };
 
+/** What the bundle is made of, for the launcher, which looks whether any of it is newer: words of a shell. */
+function sources() {
+  const below = readdirSync(join(root, 'src'), { recursive: true }).map((name) => `src/${name}`);
+  // A folder is newer than the bundle when a file in it came or went. What editors leave has other names, and is no source.
+  const names = ['scripts/bundle.mjs', 'src', ...below.filter((name) => /^[\w./-]+$/.test(name)).sort()];
+  return `sources='${names.join(' ')}'\n`;
+}
+
 /** Bundles into `folder`, where each file appears whole or not at all: a second process may be about to run it. */
 export async function bundle(folder = join(root, 'dist')) {
+  const list = sources();
   const program = await build({
     ...common,
     entryPoints: ['src/cli/main.ts'],
@@ -154,6 +163,7 @@ export async function bundle(folder = join(root, 'dist')) {
   const text = `(function(exports,require,module,__filename,__dirname){${ascii(program)}\n})`;
   // By this line the start knows the program without reading it all.
   replace(join(folder, 'program.cjs'), `// ${createHash('sha256').update(text).digest('hex')}\n${text}`);
+  replace(join(folder, 'sources.sh'), list);
   replace(join(folder, 'cambium.cjs'), ascii(start));
   // What V8 compiled of the program before.
   for (const name of readdirSync(folder))

@@ -95,7 +95,8 @@ elif [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_mo
   rm -f dist/cambium.cjs
 fi
 
-if [ ! -f dist/cambium.cjs ] || [ -n "$(find src scripts/bundle.mjs -newer dist/cambium.cjs -print -quit)" ]; then
+if [ ! -f dist/cambium.cjs ] || [ ! -f dist/sources.sh ] ||
+  [ -n "$(find src scripts/bundle.mjs -newer dist/cambium.cjs -print -quit)" ]; then
   [ -f dist/cambium.cjs ] || say 'making the bundle dist/cambium.cjs'
   node scripts/bundle.mjs
 fi

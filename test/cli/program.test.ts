@@ -243,6 +243,10 @@ describe('the launcher', () => {
       join(copy, 'dist/cambium.cjs'),
       'console.log(JSON.stringify([process.argv.slice(2), process.cwd(), process.env.NODE_EXTRA_CA_CERTS ?? null]));',
     );
+    writeFileSync(
+      join(copy, 'dist/sources.sh'),
+      "sources='scripts/bundle.mjs src src/a src/a/x.ts src/a/gone.ts'\n",
+    );
     writeFileSync(join(copy, 'dist/no-packages'), '');
     return copy;
   }
@@ -278,6 +282,15 @@ describe('the launcher', () => {
         touch(join(copy, 'src/a'));
       },
     ],
+    [
+      'a source file came',
+      (copy: string) => {
+        writeFileSync(join(copy, 'src/a/y.ts'), '');
+        touch(join(copy, 'src/a'));
+      },
+    ],
+    ['the bundler changed', (copy: string) => touch(join(copy, 'scripts/bundle.mjs'))],
+    ['the list of sources is missing', (copy: string) => rmSync(join(copy, 'dist/sources.sh'))],
     ['the bundle is missing', (copy: string) => rmSync(join(copy, 'dist/cambium.cjs'))],
     ['the lock file is newer', (copy: string) => touch(join(copy, 'package-lock.json'))],
     ['no packages are there', (copy: string) => rmSync(join(copy, 'node_modules'), { recursive: true })],
@@ -285,6 +298,15 @@ describe('the launcher', () => {
     const copy = clone(name.replaceAll(' ', '-'));
     change(copy);
     expect(run(join(copy, 'cambium'), [], dir).stderr).toContain('setup program\n');
+  });
+
+  test('looks at all sources that the bundler found', () => {
+    const { stdout } = spawnSync('sh', ['-c', '. dist/sources.sh; printf "%s\\n" $sources'], {
+      encoding: 'utf8',
+      cwd: root,
+    });
+    const found = spawnSync('find', ['src', 'scripts/bundle.mjs'], { encoding: 'utf8', cwd: root });
+    expect(stdout.trim().split('\n').sort()).toEqual(found.stdout.trim().split('\n').sort());
   });
 
   function touch(path: string): void {

@@ -26,7 +26,7 @@ beforeEach(() => {
   cpSync(join(root, 'scripts/setup.sh'), join(dir, 'scripts/setup.sh'));
   writeFileSync(join(dir, 'package-lock.json'), '{}');
   writeFileSync(join(dir, 'src/x.ts'), '');
-  const bundle = `require('node:fs').writeFileSync('dist/cambium.cjs', ''); require('node:fs').appendFileSync(${JSON.stringify(calls)}, 'bundle\\n');`;
+  const bundle = `require('node:fs').writeFileSync('dist/cambium.cjs', ''); require('node:fs').writeFileSync('dist/sources.sh', ''); require('node:fs').appendFileSync(${JSON.stringify(calls)}, 'bundle\\n');`;
   writeFileSync(
     join(dir, 'scripts/bundle.mjs'),
     `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); ${bundle}`,
