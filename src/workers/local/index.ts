@@ -134,8 +134,6 @@ export function createLocalWorker(
       };
       switch (op.type) {
         case 'copy':
-          // The programs before a runtime get up while files are copied, for the command that comes next.
-          if (task.isFollowed) starters.prepare();
           return made(await executeCopy(store, snapshots, contents, op, task, run.dir));
         case 'link':
           return made(executeLink(store, snapshots, op, task, run.dir));
