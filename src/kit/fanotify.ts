@@ -1,5 +1,5 @@
 /** Tells which files of a mounted file system are opened, by anybody: fanotify(7). Needs root. */
-import { closeSync, fstatSync, readlinkSync, readSync, statSync } from 'node:fs';
+import { close, closeSync, fstatSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { isBtrfs } from './btrfs.ts';
 import { decodeName } from './names.ts';
 import { native } from './native.ts';
@@ -92,7 +92,8 @@ export function watchOpens(root: string): OpenedFiles | undefined {
       try {
         drain();
       } finally {
-        closeSync(fd);
+        // The kernel takes its time to forget all files that were ignored: beside what comes next.
+        close(fd, () => {});
       }
       return isWhole ? opened : undefined;
     },

@@ -165,19 +165,22 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
       return at;
     },
     between(before, after, body) {
+      const own: string[] = [];
       const show = (id: SnapshotId | undefined) => {
+        const known = id && views.get(id);
+        if (known !== undefined) return known;
         const at = join(run.dir, `view-${newId()}`);
         mkdirSync(at);
+        own.push(at);
         if (id !== undefined) withFiles(() => driver.view(stackOf(id), at));
         return at;
       };
-      const [left, right] = [show(before), show(after)];
       try {
+        const [left, right] = [show(before), show(after)];
         const suspects = driver.between(stackOf(before), stackOf(after));
         return body({ before: left, after: right, suspects });
       } finally {
-        unmount(left);
-        unmount(right);
+        for (const at of own) unmount(at);
       }
     },
     lineage: (id) =>

@@ -8,7 +8,11 @@ import { sweepWarm } from './sweep.ts';
 
 export function warmWorker(place: RunPlace): WarmWorker {
   return {
-    compare: (before, after) => compareSnapshots(place.snapshots, before, after),
+    compare(before, after) {
+      // What changed is taken from there next, and compared with again by the step that stands on it.
+      if (before !== after && after !== undefined) place.snapshots.mountView(after);
+      return compareSnapshots(place.snapshots, before, after);
+    },
     run: (task) => runWarm(place, task),
     carry: (step, last, base) => carry(place, step, last, base),
     probe: (task) => probe(place, task),
