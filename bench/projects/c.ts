@@ -16,6 +16,7 @@ export function jqProject(place: Place): IncrementalProject {
     ...{ id: 'warm-c', title: 'one line of C: jq', folder, edited, product: 'jq' },
     build: 'autoreconf -fi && ./configure --disable-docs --disable-maintainer-mode --disable-shared && make',
     again: 'make',
+    isIncremental: true,
     content: (text) => `${original}${line(text)}`,
   };
 }

@@ -14,6 +14,8 @@ export interface IncrementalProject {
   edited: string;
   /** The text of that file, with `text` in one line. */
   content(text: string): string;
+  /** Whether the compiler makes again only what changed. */
+  isIncremental: boolean;
   /** A file of the built image in which that text is found again. */
   product: string;
 }
