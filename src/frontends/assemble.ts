@@ -5,7 +5,8 @@ import type { ImageConfig, Plan, PlanLocation, Platform, Source, Step } from '..
 import { type Complaint, throwComplaints } from './complaints.ts';
 import type { PlanRequest } from './request.ts';
 import { checkFilter } from './stage-names.ts';
-import { imageRoot, type StageStep, stageSteps } from './stages/steps.ts';
+import { imageRoot, stageSteps } from './stages/steps.ts';
+import type { StageStep } from './stages/types.ts';
 
 export interface Parts {
   tree: string;

@@ -3,7 +3,8 @@
  * are its readers; nothing else comes out of a build. Times are milliseconds since the Unix epoch (`at`) or
  * durations (`…Ms`). With `--progress json` each event is one line.
  */
-import type { PlanLocation, SnapshotId, StepId, StepKey } from './types.ts';
+import type { SnapshotId, StepId, StepKey } from './ids.ts';
+import type { PlanLocation } from './types.ts';
 
 export type BuildEvent =
   | BuildStarted

@@ -3,16 +3,8 @@
  * JSON; a frontend makes it before anything runs. This folder imports nothing.
  */
 
-declare const stepIdBrand: unique symbol;
-declare const stepKeyBrand: unique symbol;
-declare const snapshotIdBrand: unique symbol;
-
-/** Names a step inside one plan. */
-export type StepId = string & { readonly [stepIdBrand]: true };
-/** SHA-256 (64 hex digits) over all that decides a step's result. */
-export type StepKey = string & { readonly [stepKeyBrand]: true };
-/** Names a snapshot inside one store; short, random, never reused. */
-export type SnapshotId = string & { readonly [snapshotIdBrand]: true };
+import type { StepId } from './ids.ts';
+import type { Mount } from './mounts.ts';
 
 export interface Plan {
   version: 1;
@@ -288,70 +280,3 @@ export type RunRoot =
    * snapshot at its folder `root`), and the forked snapshot is mounted at `work`.
    */
   | { type: 'builder'; builder: 'host' | { step: StepId; root: string }; work: string };
-
-export type Mount = StepMount | TmpfsMount | CacheMount | VolumeMount | SecretMount | SshMount;
-
-/** A folder or file of another step's snapshot: read-only, or with writes that are thrown away. */
-export interface StepMount {
-  type: 'step';
-  step: StepId;
-  path: string;
-  target: string;
-  writable?: boolean;
-}
-
-export interface TmpfsMount {
-  type: 'tmpfs';
-  target: string;
-  sizeBytes?: number;
-}
-
-/** A folder that outlives the step, of the store's volumes. */
-export interface CacheMount {
-  type: 'cache';
-  id: string;
-  target: string;
-  /**
-   * `private`: each run has one of its own. `locked`: runs wait for each other. `fork`: each run works on a copy-on-write fork,
-   * which becomes the cache's state when the run succeeds.
-   */
-  sharing: 'shared' | 'private' | 'locked' | 'fork';
-  readOnly: boolean;
-  /** What it starts from. */
-  from?: { step: StepId; path: string };
-  /** Of its folder, when it starts empty. */
-  owner: { uid: number; gid: number };
-  mode: number;
-}
-
-/** A volume of the store, by its name: in place, shared with all who use it. Made when it isn't there. */
-export interface VolumeMount {
-  type: 'volume';
-  name: string;
-  target: string;
-  readOnly: boolean;
-}
-
-/** Content that the caller of the build holds; the plan knows only its name. */
-export interface SecretMount {
-  type: 'secret';
-  id: string;
-  /** File that has it; absent: only the variable. */
-  target?: string;
-  /** Variable that has it. */
-  env?: string;
-  /** Without it the command runs with nothing there. */
-  required: boolean;
-  owner: { uid: number; gid: number };
-  mode: number;
-}
-
-/** The socket of an SSH agent; SSH_AUTH_SOCK names the first. */
-export interface SshMount {
-  type: 'ssh';
-  id: string;
-  target: string;
-  required: boolean;
-  owner: { uid: number; gid: number };
-  mode: number;
-}

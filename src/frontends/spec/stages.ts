@@ -7,7 +7,7 @@ import { findStage, type StageFolder } from '../stages/folder.ts';
 import { declaredInputs, namedInputs } from '../stages/inputs.ts';
 import { quotePersisted } from '../stages/persisted.ts';
 import type { Evaluation } from '../stages/result.ts';
-import type { FolderStage } from '../stages/steps.ts';
+import type { FolderStage } from '../stages/types.ts';
 import { declaredVolumes } from '../stages/volumes.ts';
 import type { Warmth } from '../warmth.ts';
 

@@ -12,7 +12,7 @@ import { findStage, isInside, type StageFolder } from '../stages/folder.ts';
 import { checkInput } from '../stages/inputs.ts';
 import { appendSettings, shellQuote } from '../stages/persisted.ts';
 import { type Evaluation, readEvaluation } from '../stages/result.ts';
-import type { StageStep } from '../stages/steps.ts';
+import type { StageStep } from '../stages/types.ts';
 import { declaredVolumes, volumesOf } from '../stages/volumes.ts';
 import type { Warmth } from '../warmth.ts';
 import type { ImageEntry, StageEntry } from './authoring.ts';
