@@ -6,8 +6,9 @@ import type { ImageContext } from './context.ts';
 import { compose, topOf } from './indexes.ts';
 import { layersOf } from './layers.ts';
 import { composeImage, historyOf, timeText } from './manifest.ts';
-import { type Image, type ImageState, tagsOf } from './records.ts';
+import type { Image, ImageState } from './records.ts';
 import { shortName } from './references.ts';
+import { tagsOf } from './tags.ts';
 
 export interface ImageFacts {
   id: string;

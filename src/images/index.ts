@@ -15,20 +15,14 @@ export { type ComposedImage, composeImage } from './manifest.ts';
 export { type OutputOptions, type OutputRequest, type OutputResult, writeOutput } from './outputs/index.ts';
 export type { SnapshotReader, SnapshotWriter } from './ports.ts';
 export {
-  findImage,
   type HistoryItem,
   type Image,
   type ImageState,
   isVerified,
-  listImages,
   type NewImage,
-  removeImage,
-  requireImage,
   saveImage,
   saveIndex,
   type TaggedImage,
-  tagImage,
-  tagsOf,
 } from './records.ts';
 export { formatReference, normaliseTag, parseReference, shortName } from './references.ts';
 export type { ImportedTree, Importing } from './sources/import.ts';
@@ -43,3 +37,4 @@ export {
 } from './sources/index.ts';
 export { findBroughtIn } from './sources/named.ts';
 export { hostPlatform, isPlatform, platformText } from './sources/platform.ts';
+export { findImage, listImages, removeImage, requireImage, tagImage, tagsOf } from './tags.ts';

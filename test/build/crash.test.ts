@@ -1,9 +1,9 @@
 /** Committed or absent: a build killed at any instant, several at once, and a disk that fills up. */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build, buildOk, cambiumOk, readBuild, startCambium } from '../support/cli.ts';
+import { killedWithin } from '../support/kill.ts';
 import { inconsistencies, leftovers } from '../support/leftovers.ts';
 import { type Scratch, scratch, scratchOn } from '../support/scratch.ts';
 import { type SpecTree, specTree } from '../support/spec-tree.ts';
@@ -51,20 +51,10 @@ describe.each(['overlay', 'btrfs'] as const)('on %s', (driver) => {
     let killed = 0;
     for (let round = 0; killed < 50 && round < 300; round++) {
       chain(tree, `round ${round}`);
-      const startMs = performance.now();
-      const { child, ended } = startCambium(['build', tree.spec, '-t', 'killed'], at);
-      const wait = new AbortController();
-      await Promise.race([
-        ended,
-        sleep(Math.random() * wholeMs, undefined, { signal: wait.signal }).catch(() => {}),
-      ]);
-      wait.abort();
-      if (child.exitCode === null) {
-        child.kill('SIGKILL');
-        killed += 1;
-      } else wholeMs = performance.now() - startMs;
-      await ended;
-      if (killed % 10 !== 9 || child.exitCode !== null) continue;
+      const { isKilled, tookMs } = await killedWithin(wholeMs, ['build', tree.spec, '-t', 'killed'], at);
+      if (isKilled) killed += 1;
+      else wholeMs = tookMs;
+      if (killed % 10 !== 9 || !isKilled) continue;
       buildOk([tree.spec, '-t', 'after'], at);
       const right = exported('after', at, here).filter((line) => /^[abcd] /.test(line));
       expect(right).toHaveLength(4);

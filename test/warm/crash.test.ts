@@ -1,7 +1,6 @@
 /** A rebuild killed at any instant: the last image stays, the next rebuild is right, and nothing is left behind. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startCambium } from '../support/cli.ts';
+import { killedWithin } from '../support/kill.ts';
 import { inconsistencies, leftovers } from '../support/leftovers.ts';
 import { cleanFiles, filesOf, makefile, type Project, project, rebuildOk } from './support/project.ts';
 
@@ -29,20 +28,10 @@ test('killed at 15 random instants', { timeout: 240_000 }, async () => {
   for (let round = 1; killed < 15 && round < 200; round++) {
     own.write({ 'src/main.c': `main ${round}\n` });
     if (round % 5 === 0) own.write({ [`src/new${round}.c`]: 'new\n' });
-    const startMs = performance.now();
-    const { child, ended } = startCambium(['rebuild', '-t', 'app', '.'], own.at);
-    const wait = new AbortController();
-    await Promise.race([
-      ended,
-      sleep(Math.random() * wholeMs, undefined, { signal: wait.signal }).catch(() => {}),
-    ]);
-    wait.abort();
-    if (child.exitCode === null) {
-      child.kill('SIGKILL');
-      killed += 1;
-    } else wholeMs = performance.now() - startMs;
-    await ended;
-    if (killed % 5 !== 4 || child.exitCode !== null) continue;
+    const { isKilled, tookMs } = await killedWithin(wholeMs, ['rebuild', '-t', 'app', '.'], own.at);
+    if (isKilled) killed += 1;
+    else wholeMs = tookMs;
+    if (killed % 5 !== 4 || !isKilled) continue;
     rebuildOk(own);
     expect(filesOf(own)).toEqual(cleanFiles(own));
   }

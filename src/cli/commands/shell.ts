@@ -73,7 +73,7 @@ async function findPlace(store: Store, worker: LocalWorker, target: string | und
       hint: 'To open a shell elsewhere: cambium shell STEP, or cambium shell IMAGE',
     });
   }
-  const { findImage } = await import('../../images/records.ts');
+  const { findImage } = await import('../../images/tags.ts');
   const image = findImage(store.db, target);
   if (image) {
     const { snapshot, root, config, platform } = image;

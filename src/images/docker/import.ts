@@ -6,9 +6,10 @@ import { explainSystemError, outside, UserError, wrongUse } from '../../kit/erro
 import type { Database } from '../../store/database.ts';
 import { newId } from '../../store/runs.ts';
 import { abortOf, withRunFolder } from '../context.ts';
-import { type Image, imageById, tagImage } from '../records.ts';
+import { type Image, imageById } from '../records.ts';
 import { formatReference, parseReference, shortName } from '../references.ts';
 import { type ImportRequest, importImage } from '../sources/index.ts';
+import { tagImage } from '../tags.ts';
 import { type Daemon, openDaemon } from './daemon.ts';
 
 /** `name` is a name or an id of the daemon's; an id gives no tag. */

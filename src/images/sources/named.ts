@@ -3,9 +3,10 @@ import { UserError } from '../../kit/errors.ts';
 import type { LocalSource } from '../../plan/index.ts';
 import type { Store } from '../../store/store.ts';
 import { imageFor } from '../indexes.ts';
-import { findImage, type Image, imageByOrigin, requireImage } from '../records.ts';
+import { type Image, imageByOrigin } from '../records.ts';
 import { parseReference, type Reference } from '../references.ts';
 import { type KnownManifest, rememberedManifest } from '../registry/records.ts';
+import { findImage, requireImage } from '../tags.ts';
 import { hostPlatform, isPlatform } from './platform.ts';
 
 export type Named = { image: Image } | { remote: KnownManifest };

@@ -13,21 +13,8 @@ import type { Listed } from '../../../store/manifests.ts';
 import { hostPath, type Scan } from './scan.ts';
 import type { TakenFolder } from './select.ts';
 
-/** One entry to make. */
-export interface Target {
-  /** Path in the image, without a leading slash. `''`: the image's root folder. */
-  path: string;
-  type: Listed['type'];
-  mode: number;
-  uid: number;
-  gid: number;
-  mtime: string;
-  link?: string;
-  device?: { major: number; minor: number };
-  xattrs?: Record<string, string>;
-  digest?: string;
-  /** Target path of which this is a hard link. */
-  sameAs?: string;
+/** One entry to make: as it is listed, but with paths in the image, without a leading slash. `''`: the image's root folder. */
+export interface Target extends Listed {
   /** The folder that a copy's content goes into: keeps its metadata where the image has it. */
   isDest?: true;
   /** Of an unpacked archive: takes the place of whatever is there, and is no way through a link. */
