@@ -61,6 +61,8 @@ export interface StepTask {
   base: SnapshotId | undefined;
   /** Of the warm lane: no key may find the result. */
   isUnfiled?: boolean;
+  /** Of the warm lane: what the same copy gave last, and on what. The new result is a difference to it, where it can be. */
+  last?: { result: SnapshotId; base: SnapshotId | undefined };
   /** Find out which paths of the base a run reads: `reads` of its outcome. */
   isTraced?: boolean;
   snapshotOf: SnapshotOf;

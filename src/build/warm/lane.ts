@@ -117,6 +117,7 @@ async function copyWarm(lane: Lane, keyed: Keyed, told: Reports): Promise<Snapsh
   const outcome = await lane.worker.execute({
     ...{ step, key, alias, base, limits, timeoutMs, signal },
     isUnfiled: true,
+    ...(last && isThere(lane, last) && { last }),
     snapshotOf: (id) => told.results.get(id) as SnapshotId,
     onOutput: told.outputOf(keyed),
   });
@@ -131,4 +132,8 @@ async function copyWarm(lane: Lane, keyed: Keyed, told: Reports): Promise<Snapsh
   } as const;
   lane.save({ ...fixed, slot, key, base, result, seenNs: 0n, fitness: 'unknown' });
   return result;
+}
+
+function isThere({ worker }: Lane, { result, base }: WarmPart): boolean {
+  return worker.lease(result) && (base === undefined || worker.lease(base));
 }

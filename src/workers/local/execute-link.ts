@@ -36,7 +36,8 @@ export function executeLink(
       layOver(snapshots.mountView(files), workspace.root, new Map());
       return commit(workspace);
     }
-    if (findSnapshot(store.db, files)?.folders.length === 1) return commit(workspace, files);
+    const row = findSnapshot(store.db, files);
+    if (row?.folders.length === 1 && row.parent === null) return commit(workspace, files);
     // A copy that started from an earlier one may hide what that had: in this stack it would hide what the base has.
     const folded = driver.fold(snapshots.stackOf(files), join(runDir, newId()));
     copyMetadata(readEntry(workspace.root, ''), folded.root);

@@ -1,6 +1,7 @@
 /**
  * Runs a copy step. It starts from a whole earlier result of the same copy on the same parent, where there is one, and
- * applies the difference of the two lists; what comes out is bit for bit what a fresh copy gives.
+ * applies the difference of the two lists; what comes out is bit for bit what a fresh copy gives. In the warm lane it starts
+ * from the last result, whatever parent that had, and is a difference to it.
  */
 import { canonicalJson, sha256 } from '../../../kit/digest.ts';
 import { lstat, typeOf } from '../../../kit/walk.ts';
@@ -15,7 +16,8 @@ import { applyAll, applyDifference } from './apply.ts';
 import { unpackArchives } from './archives.ts';
 import type { Contents } from './content.ts';
 import { type Image, lookInto } from './image.ts';
-import { lastResult, rememberResult, totalOf } from './last-result.ts';
+import { isWorthRemembering, type LastResult, lastResult, rememberResult, totalOf } from './last-result.ts';
+import { type Rebase, rebaseOf } from './rebase.ts';
 import { type CopyInput, type ListingOf, listTargets } from './targets.ts';
 
 /** From so many entries on it matters where on the disk they are made. */
@@ -43,13 +45,18 @@ export async function executeCopy(
     return list;
   };
   const slot = slotOf(op, task);
-  const last = lastResult({
-    ...{ db: store.db, slot, inputs, targetsOf },
-    isInParent: (path) => locate(path) !== undefined || passesLink(path, locate),
-  });
-  const workspace = last
-    ? snapshots.forkResult(last.snapshot)
-    : snapshots.fork(task.base, { getsMany: totalOf(inputs) >= many });
+  const rebase = task.last && rebaseOf(snapshots, op, task.last, task.base, image);
+  const isWarm = task.isUnfiled === true;
+  const found =
+    isWarm && rebase === undefined
+      ? undefined
+      : lastResult({
+          ...{ db: store.db, slot, inputs, targetsOf },
+          isInParent: (path) => locate(path) !== undefined || passesLink(path, locate),
+        });
+  const started = found && startOnLast(snapshots, found, rebase);
+  const last = started && found;
+  const workspace = started ?? snapshots.fork(task.base, { getsMany: totalOf(inputs) >= many });
   const snapshot = finish(snapshots, workspace, () => {
     if (last) {
       const isInParent = (path: string) => path === '' || locate(path) !== undefined;
@@ -62,15 +69,36 @@ export async function executeCopy(
     return snapshots.commit(workspace, {
       key: task.isUnfiled ? undefined : task.key,
       alias: task.isUnfiled ? undefined : task.alias,
-      parent: task.base,
-      onResult: last?.snapshot,
+      ...(isWarm && last
+        ? { parent: last.snapshot, isDelta: true }
+        : { parent: task.base, onResult: last?.snapshot }),
       stage: task.step.stage,
       title: task.step.title,
       durationMs: performance.now() - startedMs,
     });
   });
-  if (!last) rememberResult(store.db, slot, snapshot, inputs);
+  if (isWarm) rememberResult(store.db, warmSlot(op, snapshot), snapshot, inputs);
+  else if (!last && isWorthRemembering(inputs)) rememberResult(store.db, slot, snapshot, inputs);
   return snapshot;
+}
+
+/** Undefined where the last result can't be moved onto the new base. */
+function startOnLast(
+  snapshots: Snapshots,
+  last: LastResult,
+  rebase: Rebase | undefined,
+): Workspace | undefined {
+  if (rebase !== undefined && rebase.paths.length > 0) {
+    // Where the copy put something, what the base has there now must not come in its place.
+    const places = last.places();
+    if (rebase.paths.some((path) => places.has(path))) return undefined;
+  }
+  const workspace = snapshots.forkResult(last.snapshot);
+  return finish(snapshots, workspace, () => {
+    if (rebase === undefined || rebase.apply(workspace)) return workspace;
+    snapshots.discard(workspace);
+    return undefined;
+  });
 }
 
 /** Host path of what the parent has at a path of the image; no links followed. */
@@ -94,14 +122,17 @@ function withOwner(input: CopyInput, image: Image): CopyInput {
 }
 
 /** All that decides the result but the content, wherever that is: on the same parent, the same copies. */
-function slotOf(op: CopyOp, task: StepTask): string {
-  const copies = op.copies.map(({ from, ...rest }) => ({
-    ...rest,
-    from: from.type,
-  }));
-  return sha256(
-    canonicalJson([task.base ?? null, copies, op.times ?? null, ...(task.isUnfiled ? ['warm'] : [])]),
-  );
+function slotOf(op: CopyOp, { base, last }: StepTask): string {
+  return last ? warmSlot(op, last.result) : sha256(canonicalJson([base ?? null, ...definitionOf(op)]));
+}
+
+/** Finds what one result of the warm lane took. */
+function warmSlot(op: CopyOp, result: SnapshotId): string {
+  return sha256(canonicalJson(['warm', result, ...definitionOf(op)]));
+}
+
+function definitionOf({ copies, times }: CopyOp): unknown[] {
+  return [copies.map(({ from, ...rest }) => ({ ...rest, from: from.type })), times ?? null];
 }
 
 /** Whether the way to a path leads over a symlink of the parent, so that the path itself says nothing. */

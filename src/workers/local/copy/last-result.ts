@@ -17,6 +17,7 @@ import {
   type Difference,
   type InlineEntry,
   type ListingOf,
+  type Target,
   type TargetList,
 } from './targets.ts';
 
@@ -36,6 +37,8 @@ export interface LastResult {
   /** What is to be made now, as far as it may differ. */
   list: TargetList;
   difference: Difference;
+  /** All paths at which the copy put something then, or does now, with the folders above them. */
+  places(): ReadonlySet<string>;
 }
 
 export interface LastRequest {
@@ -79,7 +82,7 @@ function compare(
   { db, inputs, targetsOf }: LastRequest,
   then: readonly CopiedThen[],
   most: number,
-): Pick<LastResult, 'list' | 'difference'> | undefined {
+): Pick<LastResult, 'list' | 'difference' | 'places'> | undefined {
   const pairs = inputs.flatMap(({ sources }, index) =>
     sources.map((source, at) => ({ source, was: then[index]?.sources[at] })),
   );
@@ -100,7 +103,21 @@ function compare(
   });
   const before = targetsOf(inputsThen, (source) => (listings.get(source) as Listings).before);
   const list = targetsOf(inputs, (source) => (listings.get(source) as Listings).after);
-  return { list, difference: compareTargets(before.targets, list.targets) };
+  const manifests = new Map(pairs.map(({ source, was }) => [source, was?.manifest as string]));
+  const places = () => {
+    const then = targetsOf(inputsThen, (source) => readTree(db, manifests.get(source) as string));
+    const now = targetsOf(inputs, ({ scan }) => readTree(db, scan.summary.manifest));
+    return withFoldersAbove([...then.targets, ...now.targets]);
+  };
+  return { list, difference: compareTargets(before.targets, list.targets), places };
+}
+
+function withFoldersAbove(targets: readonly Target[]): Set<string> {
+  const paths = new Set<string>();
+  for (const { path } of targets)
+    for (let at = path; at !== '' && !paths.has(at); at = at.slice(0, Math.max(0, at.lastIndexOf('/'))))
+      paths.add(at);
+  return paths;
 }
 
 interface Listings {
@@ -136,14 +153,18 @@ function topOf(db: Database, manifest: string) {
   return line === undefined ? undefined : decodeLine(line);
 }
 
-/** Remembers a whole result, for the next copy of its slot to start from. */
+/** Whether a copy is big enough to start from an earlier one. */
+export function isWorthRemembering(inputs: readonly CopyInput[]): boolean {
+  return totalOf(inputs) >= fewestEntries;
+}
+
+/** Remembers what a result took, for the next copy of its slot to start from. */
 export function rememberResult(
   db: Database,
   slot: string,
   snapshot: SnapshotId,
   inputs: readonly CopyInput[],
 ): void {
-  if (totalOf(inputs) < fewestEntries) return;
   const then: CopiedThen[] = inputs.map(({ sources, inline }) => ({
     sources: sources.map(({ name, isArchive = false, scan }) => ({
       name,

@@ -16,8 +16,6 @@ const unneeded = `
     AND NOT EXISTS (SELECT 1 FROM kept WHERE base = s.id)
     AND NOT EXISTS (SELECT 1 FROM warm_steps, json_each(warm_steps.mounts) m
                     WHERE s.id IN (m.value ->> 'content', m.value ->> 'shown'))
-    AND NOT EXISTS (SELECT 1 FROM copy_slots JOIN warm_steps ON warm_steps.base IS s.parent
-                    WHERE copy_slots.snapshot = s.id)
     AND NOT EXISTS (SELECT 1 FROM leases WHERE snapshot = s.id AND run IN (SELECT value FROM json_each(?)))`;
 
 /** Images of warm rebuilds that have lost their tags to a newer one. */
