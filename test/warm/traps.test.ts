@@ -243,6 +243,31 @@ test('the source tree is never written to', () => {
   expect(listTree(own.path(''))).toEqual(before);
 });
 
+test('patterns: what they match now goes where they say, and what they matched is gone', () => {
+  own.write({ 'src/one.json': '1\n', 'src/sub/two.json': '2\n' });
+  dockerfile('COPY src/*.json src/s*b /data/', 'RUN ls -R /data >/list');
+  warm();
+  own.write({ 'src/three.json': '3\n', 'src/sab/four.json': '4\n' });
+  rmSync(own.path('src/one.json'));
+  warm();
+  expectClean();
+});
+
+test('a thousand changes at once: nothing is told by arguments', () => {
+  const all = (text: string) =>
+    own.write(
+      Object.fromEntries(
+        Array.from({ length: 1000 }, (_, at) => [`src/d${at % 30}/file-${at}`, `${text} ${at}\n`]),
+      ),
+    );
+  all('one');
+  dockerfile('COPY src /src', 'RUN find /src -type f | sort | xargs cat >/all');
+  warm();
+  all('two');
+  warm();
+  expectClean();
+});
+
 test('configure does not run again when make alone has to', () => {
   own.write({ configure: '#!/bin/sh\necho CONFIGURE; cat Makefile > config.status\n' });
   dockerfile('WORKDIR /w', 'COPY . .', 'RUN sh ./configure && make -s');
