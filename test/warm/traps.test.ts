@@ -172,6 +172,11 @@ test.each<[string, string, () => void]>([
     () => own.write({ 'src/main.c': 'two\n' }),
   ],
   [
+    'what a step made of a file with two names',
+    'WORKDIR /w\nCOPY . .\nRUN ln src/main.c both\nRUN cp -n src/main.c kept; true',
+    () => own.write({ 'src/main.c': 'two\n' }),
+  ],
+  [
     'a link that leads to an older file',
     "WORKDIR /w\nCOPY . .\nRUN make -s && sed 's/$/!/' src/link.c > linked",
     () => {

@@ -40,7 +40,7 @@ export function unreadOf(
     return isNew ? hasReadKind(before, path, folders) : isOpened(before, path);
   };
   return changes.find(({ path, kind, after }) => {
-    if (after?.type !== 'file' || kind === 'replaced' || hasRead(now, path)) return false;
+    if (after?.type !== 'file' || kind === 'replaced' || isOpened(now, path)) return false;
     return wasRead(path, kind === 'added');
   })?.path;
 }
