@@ -47,19 +47,26 @@ export function volumeSource(text: string, place: Place): VolumeSource {
   if (image !== null) return fromImage(image[1] as string, image[2] ?? '/', place);
   const url = parseVolumeUrl(text);
   if (url !== undefined) return fromVolume(url, place);
+  const volume = volumeNamed(text, place.store);
+  // `user@host:/path` may be a repository, too, and is one unless there is such a volume.
+  if (volume?.snapshot !== undefined) return fromVolume(volume, place);
   const git = text.startsWith('git+') ? readGitUrl(text.slice('git+'.length)) : parseGitUrl(text);
   if (git !== undefined) return fromGit({ keepGitFolder: true, ...git }, place);
   const path = resolve(place.cwd, text);
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats?.isDirectory()) return fromFolder(realpathSync(path), place);
   if (stats !== undefined) return fromArchive(path, path, place);
-  if (/^[a-zA-Z0-9][\w.-]*(@[\w.-]+)?(:\/.*)?$/.test(text)) {
-    const volume = parsePlace(text);
-    if (findVolume(place.store, volume.name) !== undefined) return fromVolume(volume, place);
-  }
+  if (volume !== undefined) return fromVolume(volume, place);
   throw wrongUse('unknown-source', `There is nothing called \`${text}\` to make a volume from.`, {
     hint: forms,
   });
+}
+
+/** `NAME[@SNAPSHOT][:/PATH]`, if there is a volume of that name. */
+function volumeNamed(text: string, store: Store): VolumePlace | undefined {
+  if (!/^[a-zA-Z0-9][\w.-]*(@[\w.-]+)?(:\/.*)?$/.test(text)) return undefined;
+  const volume = parsePlace(text);
+  return findVolume(store, volume.name) === undefined ? undefined : volume;
 }
 
 function fromFolder(path: string, { store, signal }: Place): VolumeSource {

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { wrongUse } from '../kit/errors.ts';
+import { outside, wrongUse } from '../kit/errors.ts';
 import type { Store } from '../store/store.ts';
 import type { BuildContext, DockerfileOptions } from './dockerfile/request.ts';
 import { findBuildFile } from './find.ts';
@@ -44,7 +44,7 @@ export async function openProject(flags: ProjectFlags, cwd: string): Promise<Ope
       [Symbol.dispose]() {},
     };
   }
-  const dir = mkdtempSync(join(tmpdir(), 'cambium-'));
+  const dir = temporaryFolder();
   const tarball = join(dir, 'context.tar');
   writeFileSync(tarball, input, { mode: 0o600 });
   const fileInContext = path === '-' ? 'Dockerfile' : path;
@@ -85,6 +85,17 @@ async function placeOf(context: string): Promise<BuildContext> {
   const source = remoteSource(context);
   if (source === undefined) throw wrongUse('bad-context', `\`${context}\` is no context of a build.`);
   return { type: 'source', source: source.type === 'http' ? { ...source, unpack: true } : source };
+}
+
+function temporaryFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'cambium-'));
+  } catch (error) {
+    throw outside('no-temporary-folder', `No temporary folder can be made in ${tmpdir()}.`, {
+      hint: 'Name another place with TMPDIR.',
+      cause: error,
+    });
+  }
 }
 
 /** A tar, plain or compressed. */

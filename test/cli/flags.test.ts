@@ -1,5 +1,5 @@
 /** What flags mean and refuse, by the real command line: before anything is built, and as for docker. */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { build, type CliOptions, cambium, cambiumOk, program } from '../support/cli.ts';
@@ -108,4 +108,25 @@ test('volume export to - is a tar on standard output', () => {
   const { stdout } = cambiumOk(['volume', 'export', 'some', '-'], at);
   expect(stdout).toContain('Dockerfile');
   expect(existsSync(place.path('-'))).toBe(false);
+});
+
+test('a volume with a snapshot of that name goes before a repository on a host of that name', () => {
+  cambiumOk(['volume', 'create', 'tree', '--from', 'app'], at);
+  cambiumOk(['volume', 'snapshot', 'tree', 'before'], at);
+  cambiumOk(['volume', 'create', 'again', '--from', 'tree@before:/'], at);
+  expect(cambiumOk(['volume', 'export', 'again:/Dockerfile', '-'], at).stdout).toContain('FROM scratch');
+});
+
+test('a place for temporary files that is none is told as that', () => {
+  const input = execFileSync('tar', ['-c', '-C', place.path('app'), '.']).toString('latin1');
+  const result = cambium(['build', '-'], { ...at, input, env: { TMPDIR: '/nowhere' } });
+  expect(result.stderr).toMatch(/error: No temporary folder can be made in \/nowhere\./);
+  expect(result.code).toBe(3);
+});
+
+test('a repository that ssh does not reach: what ssh says, not what git guesses', () => {
+  const { code, stderr } = cambium(['volume', 'create', 'far', '--from', 'me@127.0.0.1:project'], at);
+  expect(stderr).toMatch(/can't be fetched: \S/);
+  expect(stderr).not.toMatch(/repository exists|Could not read from remote/);
+  expect(code).toBe(3);
 });

@@ -122,11 +122,20 @@ async function git(
     });
   });
   if (code === 0) return output;
-  const line = complaint.trim().split('\n').at(-1) ?? '';
+  const line = reasonIn(complaint);
   throw outside(
     'unreachable-repository',
     `${where.remote} can't be fetched: ${line || `git exited with ${code}`}`,
   );
+}
+
+/** The line of git's complaint that says what is wrong: what follows it are guesses, for `ssh` has said it before. */
+function reasonIn(complaint: string): string | undefined {
+  const lines = complaint.split('\n').filter((line) => line.trim() !== '');
+  const guesses = lines.findIndex((line) => /^Please make sure you have the correct access/.test(line));
+  const said = guesses === -1 ? lines : lines.slice(0, guesses);
+  const isNews = (line: string) => !/^fatal: Could not read from remote repository/.test(line);
+  return said.findLast(isNews) ?? said.at(-1);
 }
 
 function definedOf(env: Record<string, string | undefined>): Record<string, string> {
