@@ -88,13 +88,44 @@ async function wholeProgram(): Promise<Command> {
 async function parse(command: Command, args: readonly string[]): Promise<void> {
   quieten(command);
   try {
-    await command.parseAsync([...args], { from: 'user' });
+    await command.parseAsync(plainSwitches(command, args), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Help and version were printed: nothing is wrong.
     if (error.exitCode === 0) return;
     throw complaint(error);
   }
+}
+
+const switchValue = /^(--[a-z-]+)=(true|false|1|0)$/i;
+
+/**
+ * Switches with a value, as docker's have: `--pull=true` is `--pull`, `--pull=false` is nothing. What stands behind the
+ * name of an image or a stage may be another program's, and stays.
+ */
+function plainSwitches(command: Command, args: readonly string[]): string[] {
+  if (!args.some((arg) => switchValue.test(arg))) return [...args];
+  const isForeign = command.registeredArguments.some(({ variadic }) => variadic);
+  const optionOf = (name: string) =>
+    command.options.find(({ short, long }) => short === name || long === name);
+  const plain: string[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] as string;
+    if (arg === '--' || (isForeign && !arg.startsWith('-'))) return [...plain, ...args.slice(at)];
+    const [, name = '', value = ''] = switchValue.exec(arg) ?? [];
+    const option = optionOf(name || arg);
+    if (name !== '' && option && !option.required && !option.optional) {
+      if (/^(true|1)$/i.test(value)) plain.push(name);
+      continue;
+    }
+    plain.push(arg);
+    const next = args[at + 1];
+    if (name === '' && option?.required && next !== undefined) {
+      plain.push(next);
+      at += 1;
+    }
+  }
+  return plain;
 }
 
 /** Commander throws what it would end the process for, and writes only help. */

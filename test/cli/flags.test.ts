@@ -130,3 +130,19 @@ test('a repository that ssh does not reach: what ssh says, not what git guesses'
   expect(stderr).not.toMatch(/repository exists|Could not read from remote/);
   expect(code).toBe(3);
 });
+
+test('switches take true and false, as those of docker do', () => {
+  const off = ['--no-cache=false', '--pull=false', '--load=false', '--push=0'];
+  expect(cambiumOk(['build', 'app', '--quiet=true', ...off], at).stdout).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+  const forced = cambiumOk(['build', '--progress', 'plain', '--no-cache=true', 'app'], at);
+  expect(forced.stderr).toContain('asked for by --no-cache');
+  // A value of another flag stays one, and so do words of another program.
+  const value = cambium(['build', 'app', '--target', '--pull=false'], at);
+  expect(value.stderr).toContain('has no stage `--pull=false`');
+  const foreign = cambium(
+    ['run', '--rm=true', '-e', 'A=1', 'oci-layout:///nowhere', 'sh', '--init=false'],
+    at,
+  );
+  expect(foreign.stderr).toContain('/nowhere');
+  expect(cambium(['build', 'app', '--tag=true', '--jobs=1'], at)).toMatchObject({ code: 0 });
+});
