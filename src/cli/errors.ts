@@ -28,10 +28,15 @@ export function asUserError(error: unknown): UserError {
 
 /** The error in lines for a terminal of `columns`, each ended by a newline. */
 export function formatError(error: UserError, colors: Colors, columns = 80): string {
-  const lines = [`${colors.red(colors.bold('error:'))} ${error.message}`];
+  const lines = [`${colors.red(colors.bold('error:'))} ${withoutControls(error.message)}`];
   if (error.location) lines.push(...formatLocation(error.location, colors, columns));
-  if (error.hint) lines.push(`${colors.cyan('hint:')} ${error.hint}`);
+  if (error.hint) lines.push(`${colors.cyan('hint:')} ${withoutControls(error.hint)}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** Names of files and what servers say may hold anything: no terminal obeys it. Line breaks are ours. */
+function withoutControls(text: string): string {
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '?');
 }
 
 /** The error as one line of JSON, in the form of the other events. */

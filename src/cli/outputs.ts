@@ -33,7 +33,7 @@ export function parseOutput(text: string, cwd: string): OutputFlag {
   if (only !== '' && !only.includes('=')) {
     return only === '-'
       ? { type: 'tar', dest: '-', tar: true, names: [] }
-      : { type: 'local', dest: absolute(only, cwd), tar: false, names: [] };
+      : { type: 'local', dest: checkedFolder(absolute(only, cwd), false), tar: false, names: [] };
   }
   const values = readFields(
     fields,
@@ -64,7 +64,16 @@ export function parseOutput(text: string, cwd: string): OutputFlag {
       `The output \`${text}\` is a folder: it can't be written to standard output.`,
     );
   }
-  return { type, dest: absolute(dest, cwd), tar, names };
+  return { type, dest: checkedFolder(absolute(dest, cwd), tar), tar, names };
+}
+
+/** An image over the files of this machine would be its end: `-o "$UNSET/"`. */
+function checkedFolder(dest: string, tar: boolean): string {
+  if (dest === '/' && !tar)
+    throw wrongUse('bad-output', 'An image is not written over the root folder of this machine.', {
+      hint: 'Name a folder of its own: -o out',
+    });
+  return dest;
 }
 
 /** All `-o` values; only one of them may be standard output, and no two the same place. */
