@@ -35,7 +35,7 @@ export interface PlanBuildRequest {
     state: ImageState,
   ) => Promise<{ digest?: Digest; tags: readonly string[] }>;
   /** Steps that must run start from their own last results; without it, the build is a clean one. */
-  warm?: { builder: string; open: () => Promise<WarmWorker> };
+  warm?: { builder: string; open: () => Promise<WarmWorker>; isLive: boolean };
 }
 
 export type PlanBuildResult =
@@ -134,7 +134,7 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
 
 async function laneOf(
   request: PlanBuildRequest,
-  { builder, open }: NonNullable<PlanBuildRequest['warm']>,
+  { builder, open, isLive }: NonNullable<PlanBuildRequest['warm']>,
   slots: ReadonlyMap<StepId, string>,
   identities: Identities,
 ): Promise<OpenLane> {
@@ -154,6 +154,7 @@ async function laneOf(
     slots,
     identities,
     builder,
+    isLive,
     warm: open,
   });
 }

@@ -61,6 +61,8 @@ export interface BuildFlags extends PlanFlags {
   sourceDateEpoch?: number;
   /** A warm image may go to registries. */
   allowWarm?: boolean;
+  /** Steps run in containers that stay. */
+  live: boolean;
 }
 
 /** What commander gives: texts, as they were typed. */
@@ -89,6 +91,7 @@ interface RawFlags extends RawDockerfileFlags {
   stats: boolean;
   iidfile?: string;
   metadataFile?: string;
+  live?: boolean;
 }
 
 export function storeOption(): Option {
@@ -136,6 +139,15 @@ export function addBuildFlags(command: Command): Command {
     .option('--progress <mode>', `how to show progress: ${progressModes.join(', ')}`, 'auto')
     .option('--stats', 'show what each command used: time, CPU, memory, disk', false)
     .option('-q, --quiet', "show only the image's digest", false);
+}
+
+/** Adds the flag of warm rebuilds. */
+export function addLiveFlag(command: Command): Command {
+  return command.option(
+    '--live',
+    'what the steps leave running goes on until the next rebuild: daemons, watchers',
+    false,
+  );
 }
 
 /** Reads the plan's flags; `cwd` is where relative paths start. */
@@ -193,6 +205,7 @@ export function readBuildFlags(
     jobs: raw.jobs === undefined ? availableParallelism() : parseCount('--jobs', raw.jobs),
     progress,
     quiet: raw.quiet,
+    live: raw.live ?? false,
     stats: raw.stats,
     ...optional('timeoutMs', raw.timeout, (text) => parseTimeout('--timeout', text)),
     ...optional('iidFile', given(raw.iidfile), (file) => resolve(cwd, file)),

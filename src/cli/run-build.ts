@@ -98,6 +98,7 @@ export function requestOf(
     noCache: flags.noCache,
     noCacheFilter: flags.noCacheFilter,
     limits: flags.limits,
+    ...(flags.live && { live: true }),
     jobs: flags.jobs,
     needDigest: flags.quiet || flags.iidFile !== undefined || flags.metadataFile !== undefined,
   };

@@ -28,6 +28,8 @@ export interface BuildRequest extends ProjectRequest {
   labels: Readonly<Record<string, string>>;
   outputs: readonly OutputRequest[];
   limits: Limits;
+  /** Of a rebuild: steps run in containers that stay, among the processes that they left there. */
+  live?: boolean;
   /** Steps at work at once. */
   jobs: number;
   /** The image's digest is asked for, though no output needs it. */

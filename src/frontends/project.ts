@@ -65,7 +65,7 @@ export async function rebuildImage(
     const { result } = built;
     if (result.outcome === 'done' && result.state === 'warm') {
       noteWarmImage(store.db, builder, result.imageId);
-      (await worker.warm()).sweep();
+      await (await worker.warm()).sweep(builder);
     }
     return built;
   });
@@ -166,7 +166,9 @@ export async function buildImage(
     buildFile: path,
     isMain: true,
     holdsResult: outputs.length > 0 || needDigest,
-    ...(builder !== undefined && { warm: { builder, open: () => worker.warm() } }),
+    ...(builder !== undefined && {
+      warm: { builder, open: () => worker.warm(), isLive: request.live ?? false },
+    }),
     conclude: async (snapshots, state) => {
       const { makeImage } = await import('./make-image.ts');
       const made = await makeImage(

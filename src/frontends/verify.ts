@@ -35,7 +35,7 @@ export async function verify(request: BuildRequest): Promise<VerifyResult> {
         ...{ clean: clean.results, warmResults: warm.results },
       });
       for (const drift of lanes.drifts) demote(store, builder, slotsOf(plan), drift, clean.results);
-      warmWorker.sweep();
+      await warmWorker.sweep(builder);
     }
     const shown = (drifts: readonly Drift[]) =>
       drifts.map(({ step, changes }) => ({ step: step.id, paths: changes.map(({ path }) => path) }));

@@ -18,13 +18,17 @@ const MS_RDONLY = 1;
 const MS_REMOUNT = 32;
 const MS_BIND = 4096;
 const MS_REC = 16384;
+const MS_PRIVATE = 1 << 18;
 const MS_SLAVE = 1 << 19;
 const MS_SHARED = 1 << 20;
 const MNT_DETACH = 2;
+const SYS_open_tree = 428;
 const SYS_move_mount = 429;
 const SYS_fsopen = 430;
 const SYS_fsconfig = 431;
 const SYS_fsmount = 432;
+const OPEN_TREE_CLONE = 1;
+const OPEN_TREE_CLOEXEC = 0x80000;
 const FSOPEN_CLOEXEC = 1;
 const FSMOUNT_CLOEXEC = 1;
 const FSCONFIG_SET_FLAG = 0;
@@ -58,6 +62,12 @@ export function bindMount(source: string, at: string, options: { readonly?: bool
   }
 }
 
+/** Shows a folder at `at` without what is, or will be, mounted below it. */
+export function bindBare(source: string, at: string): void {
+  checked(mount(source, at, null, MS_BIND, null), 'mount', at);
+  checked(mount('none', at, null, MS_PRIVATE, null), 'mount', at);
+}
+
 /** `options` as mount(8) takes them, such as `mode=755,size=1m`. */
 export function mountTmpfs(at: string, options = 'mode=755'): void {
   checked(mount('cambium', at, 'tmpfs', 0, options), 'mount', at);
@@ -66,6 +76,28 @@ export function mountTmpfs(at: string, options = 'mode=755'): void {
 /** The file system in which the kernel is told of interpreters of program formats. */
 export function mountBinfmt(at: string): void {
   checked(mount('cambium', at, 'binfmt_misc', 0, null), 'mount', at);
+}
+
+/**
+ * Opens a folder as a mount of its own that is nowhere in the tree of mounts (open_tree(2)): names of files that are opened below
+ * it tell nothing of where they are. Close it.
+ */
+export function openDetached(folder: string): number {
+  return checked(
+    Number(
+      syscall(
+        SYS_open_tree,
+        'int',
+        AT_FDCWD,
+        'const char *',
+        folder,
+        'unsigned int',
+        OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC,
+      ),
+    ),
+    'open_tree',
+    folder,
+  );
 }
 
 /** Detaches the mount at `at` now, even when it is busy. Nothing mounted there is not an error. */

@@ -4,11 +4,13 @@ import { fsPath } from './names.ts';
 import { checked, cPath, lastErrno, native, systemError } from './native.ts';
 
 export {
+  bindBare,
   bindMount,
   enterPrivateMounts,
   mountOverlay,
   mountsBelow,
   mountTmpfs,
+  openDetached,
   unmount,
   unmountBelow,
 } from './mounts.ts';

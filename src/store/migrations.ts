@@ -340,4 +340,29 @@ export const migrations: readonly string[] = [
     boot TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  -- Containers of warm builders whose processes stay alive between rebuilds. A row counts while its run's lock is held, which the
+  -- container itself does: it belongs to no process of ours.
+  CREATE TABLE live_builders (
+    run TEXT PRIMARY KEY,
+    builder TEXT NOT NULL,
+    slot TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    definition TEXT NOT NULL,        -- digest of what runs in it, without inputs
+    build_file TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    title TEXT NOT NULL,
+    limits TEXT NOT NULL,            -- JSON: Compute
+    resident TEXT NOT NULL,          -- JSON: how the container is reached
+    workspace TEXT NOT NULL,         -- JSON: where its files are
+    start TEXT,                      -- the snapshot that it was forked from
+    base TEXT,                       -- what of the step's base its files hold
+    captured TEXT,                   -- the last snapshot taken of it, or its start
+    result TEXT,                     -- the last result that it stands for
+    seen_ns TEXT NOT NULL,           -- no time in it that a run set is later
+    busy INTEGER NOT NULL,           -- its files are being changed: if nobody does it any more, they are good for nothing
+    created_ms INTEGER NOT NULL,
+    used_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -35,13 +35,7 @@ export function newId(): string {
 
 /** Begins a run of this process; dispose of it at the end. */
 export function beginRun(store: Store): Run {
-  const id = newId();
-  const dir = join(store.dir, 'run', id);
-  // The lock is held before the name by which a sweeper looks for it exists, and the folder comes after it.
-  const fd = openSync(`${dir}.new`, 'wx', 0o600);
-  tryLock(fd);
-  renameSync(`${dir}.new`, `${dir}.lock`);
-  mkdirSync(dir);
+  const { id, dir, fd } = makeRun(store);
   return {
     id,
     dir,
@@ -52,6 +46,25 @@ export function beginRun(store: Store): Run {
       closeSync(fd);
     },
   };
+}
+
+/**
+ * Begins a run that lasts as long as somebody has its lock's open file: `fd`, to be passed on to processes that live on. Close
+ * it then; once nobody has it, the next sweep removes all of the run.
+ */
+export function beginLastingRun(store: Store): RunHandle & { fd: number } {
+  return makeRun(store);
+}
+
+function makeRun(store: Store): RunHandle & { fd: number } {
+  const id = newId();
+  const dir = join(store.dir, 'run', id);
+  // The lock is held before the name by which a sweeper looks for it exists, and the folder comes after it.
+  const fd = openSync(`${dir}.new`, 'wx', 0o600);
+  tryLock(fd);
+  renameSync(`${dir}.new`, `${dir}.lock`);
+  mkdirSync(dir);
+  return { id, dir, fd };
 }
 
 /** This process, for people: the command's name alone, for its arguments may hold what nobody else is to see. */
@@ -65,6 +78,7 @@ function forget({ db }: Store, run: string): void {
   db.prepare('DELETE FROM leases WHERE run = ?').run(run);
   db.prepare('DELETE FROM volume_uses WHERE run = ?').run(run);
   db.prepare('DELETE FROM reservations WHERE run = ?').run(run);
+  db.prepare('DELETE FROM live_builders WHERE run = ?').run(run);
 }
 
 /**
@@ -122,7 +136,7 @@ export function isAlive(store: Store, run: string): boolean {
 }
 
 /** Keeps a snapshot from being pruned while the run lasts; false when it is gone already. */
-export function lease(store: Store, run: Run, snapshot: SnapshotId): boolean {
+export function lease(store: Store, run: RunHandle, snapshot: SnapshotId): boolean {
   const added = store.db
     .prepare('INSERT OR IGNORE INTO leases (run, snapshot) SELECT ?, id FROM snapshots WHERE id = ?')
     .run(run.id, snapshot);

@@ -3,8 +3,8 @@ import { constants, deflateSync, inflateSync } from 'node:zlib';
 import type { SnapshotId, StepKey } from '../plan/index.ts';
 import { type Database, transaction } from './database.ts';
 
-/** Whether a part may run again on its own result. */
-export type Fitness = 'unknown' | 'fit' | 'clean-only';
+/** Whether a part may run again on its own result. `reruns`: it doesn't fail there; whether it changes anything isn't known. */
+export type Fitness = 'unknown' | 'reruns' | 'fit' | 'clean-only';
 
 /** What a run did with a path of its base: at most the last of these. */
 export type ReadKind = 'changed' | 'opened' | 'started';
@@ -147,6 +147,11 @@ export function dropWarmParts(db: Database, builder: string, slot: string, part 
 export function lastWarmImage(db: Database, builder: string): string | undefined {
   const row = db.prepare('SELECT image FROM warm_builders WHERE builder = ?').get(builder);
   return (row as { image: string } | undefined)?.image;
+}
+
+/** Forgets all last results of a builder; gives how many there were. */
+export function forgetWarmParts(db: Database, builder: string): number {
+  return Number(db.prepare('DELETE FROM warm_steps WHERE builder = ?').run(builder).changes);
 }
 
 /** Notes what a builder built last, which stays whether it has a tag or not; the one before goes when it has none. */

@@ -4,6 +4,7 @@
  */
 import type { Entry } from '../kit/tree.ts';
 import type { RunOp, SnapshotId, Step, StepUsage } from '../plan/index.ts';
+import type { LiveBuilder } from '../store/live.ts';
 import type { Reads, WarmMount } from '../store/warm.ts';
 import type { StepOutcome, StepTask } from './worker.ts';
 
@@ -33,6 +34,15 @@ export interface WarmTask extends Pick<StepTask, 'limits' | 'timeoutMs' | 'signa
   joins?: boolean;
   /** Only to see what it does: nothing is kept of it. */
   isProbe?: boolean;
+  /** It runs in a container that stays, with what earlier runs of it left running there. */
+  live?: LiveWish;
+}
+
+/** What a live builder is for: one part of one step. */
+export interface LiveWish
+  extends Pick<LiveBuilder, 'builder' | 'slot' | 'part' | 'definition' | 'buildFile'> {
+  /** Whether these changes make what it holds untrustworthy. */
+  isHazard(changes: readonly TreeChange[]): boolean;
 }
 
 export interface LastResult {
@@ -70,11 +80,18 @@ export interface WarmWorker {
   probe(
     task: WarmTask & { last: LastResult },
   ): Promise<{ outcome: 'fit' } | { outcome: 'cancelled' } | Unfit>;
-  /** Removes what nothing stands on any more of what the warm lane made. */
-  sweep(): void;
+  /** Why an operation can't run in a live builder, in words for people; undefined when it can. */
+  whyNotLive(op: RunOp): string | undefined;
+  /**
+   * Removes what nothing stands on any more of what the warm lane made, and ends live builders of the warm builder `builder`
+   * that stand for no last result of it.
+   */
+  sweep(builder: string): Promise<void>;
 }
 
 export interface Unfit {
   outcome: 'unfit';
+  /** It fails; else it changes what it made. */
+  fails: boolean;
   reason: string;
 }

@@ -65,7 +65,8 @@ function isOfNoConcern(
   last: WarmPart,
   { path, kind, before, after }: TreeChange,
 ): boolean {
-  if (last.reads === undefined || kind !== 'content') return false;
+  // What stays of a live run may read anything.
+  if (last.reads === undefined || last.reads.has('/') || kind !== 'content') return false;
   if (before?.type !== 'file' || after?.type !== 'file') return false;
   const isAlike = before.mode === after.mode && before.uid === after.uid && before.gid === after.gid;
   // Whether a file is empty can be asked without opening it.

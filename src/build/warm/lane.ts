@@ -29,6 +29,8 @@ export interface LaneRequest {
   builder: string;
   slots: ReadonlyMap<StepId, string>;
   identities: Identities;
+  /** Steps run in containers that stay. */
+  isLive: boolean;
   limits: StepTask['limits'];
   timeoutMs: number | undefined;
   signal: AbortSignal;

@@ -29,7 +29,8 @@ export function unreadOf(
   changes: readonly TreeChange[],
   now: Reads | undefined,
 ): string | undefined {
-  if (now === undefined) return undefined;
+  // What stays of a live run may have read it before that run began.
+  if (now === undefined || now.has('/')) return undefined;
   const folders = new Set(
     changes.flatMap(({ path, kind, after }) =>
       kind === 'added' && after?.type === 'directory' ? [path] : [],

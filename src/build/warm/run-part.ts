@@ -1,11 +1,12 @@
 /** Gives one part of a run its new result: kept, brought up to date, run on its last result, or run on its base. */
 import type { SnapshotId } from '../../plan/index.ts';
 import type { WarmMount, WarmPart } from '../../store/warm.ts';
-import type { TreeChange, WarmOutcome, WarmTask } from '../../workers/warm.ts';
+import type { LiveWish, TreeChange, WarmOutcome, WarmTask } from '../../workers/warm.ts';
 import type { StepOutcome } from '../../workers/worker.ts';
 import { computeOf, reserveFor } from '../compute.ts';
 import { locate } from '../locate.ts';
 import { decide } from './decide.ts';
+import { hazardIn } from './hazards.ts';
 import type { CleanRun } from './lane.ts';
 import { type BroughtMounts, bringUpMounts } from './mounts.ts';
 import type { RunPart } from './parts.ts';
@@ -106,19 +107,26 @@ async function runOnLast(
   reason: string,
 ): Promise<Made | Ended | Impossible> {
   const { running, part } = place;
-  const { warm, keyed } = running;
-  running.begin(reason);
+  const { warm, keyed, lane } = running;
+  const live = liveOf(place);
+  running.begin(live.why === undefined ? reason : `${reason}; not live: ${live.why}`);
   const argv = keyed.step.warm?.argv ?? part.step.op.argv;
   const task = {
     ...taskOf(place, mounts.shown),
     step: { ...part.step, op: { ...part.step.op, argv } },
     last: { ...last, changes },
+    ...(live.wish && { live: live.wish }),
   };
   let fitness = fitnessOf(last);
   if (keyed.step.warm?.mode === 'on') fitness = { fitness: 'fit', reason: undefined };
-  if (fitness.fitness === 'unknown') {
-    const silent = { ...task, mounts: last.mounts, onOutput: () => {} };
-    const tried = await atWork(place, () => warm.probe(silent));
+  const probe = () => {
+    const { live: _, ...rest } = task;
+    return atWork(place, () => warm.probe({ ...rest, mounts: last.mounts, onOutput: () => {} }));
+  };
+  // What stays writes files when it likes (logs, numbers of processes): a run that changes something says nothing of the step.
+  const isKnown = fitness.fitness === 'fit' || fitness.fitness === 'clean-only';
+  if (!isKnown && live.wish === undefined) {
+    const tried = await probe();
     if (tried.outcome === 'cancelled') return { outcome: 'cancelled' };
     fitness =
       tried.outcome === 'unfit'
@@ -128,6 +136,17 @@ async function runOnLast(
   if (fitness.fitness === 'clean-only')
     return { outcome: 'impossible', reason: fitness.reason ?? '', fitness };
   const outcome = await atWork(place, () => warm.run(task));
+  if (live.wish !== undefined && fitness.fitness === 'unknown') {
+    if (outcome.outcome === 'failed') {
+      const tried = await probe();
+      if (tried.outcome === 'unfit' && tried.fails) {
+        const unfit = { fitness: 'clean-only', reason: tried.reason } as const;
+        return { outcome: 'impossible', reason: tried.reason, fitness: unfit };
+      }
+      if (tried.outcome !== 'cancelled') lane.save({ ...last, fitness: 'reruns' });
+    }
+    fitness = { fitness: 'reruns', reason: undefined };
+  }
   if (outcome.outcome === 'failed')
     outcome.failure.hint ??= 'It ran on its own last result. From its base: cambium build';
   const { warm: told } = keyed.step;
@@ -152,7 +171,9 @@ async function runOnBase(
     return { outcome: 'made', how: 'clean', result: snapshot, seenNs, reads, ...fitness, mounts };
   }
   running.begin(reason);
-  const outcome = await atWork(place, () => running.warm.run(taskOf(place, mounts)));
+  const { wish } = liveOf(place);
+  const task = { ...taskOf(place, mounts), ...(wish && { live: wish }) };
+  const outcome = await atWork(place, () => running.warm.run(task));
   const made = madeOf(outcome, { ...fitness, how: 'on-base', mounts, reads: (own) => own });
   if (made.outcome === 'impossible') throw new Error('a run on its base has nothing to conflict with');
   return made;
@@ -174,6 +195,18 @@ function madeOf(
   if (outcome.outcome !== 'done') return outcome;
   const { snapshot: result, seenNs } = outcome;
   return { ...rest, outcome: 'made', result, seenNs, reads: rest.reads(outcome.reads) };
+}
+
+/** What its live builder is for, or why it has none though one is wished for. */
+function liveOf({ running, part, index, last }: PartPlace): { wish?: LiveWish; why?: string } {
+  const { lane, warm, slot, keyed } = running;
+  if (!lane.isLive) return {};
+  const why = warm.whyNotLive(part.step.op);
+  if (why !== undefined) return { why };
+  const { builder, buildFile } = lane;
+  const isHazard = (changes: readonly TreeChange[]) =>
+    keyed.step.warm?.mode !== 'safe' && hazardIn(changes, [], last?.reads) !== undefined;
+  return { wish: { builder, slot, part: index, definition: part.definition, buildFile, isHazard } };
 }
 
 function taskOf({ running, part, base, index }: PartPlace, mounts: WarmTask['mounts']): WarmTask {

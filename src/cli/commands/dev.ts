@@ -1,6 +1,6 @@
 /** `cambium dev`: watches what a build depends on, and rebuilds warm until it is stopped. */
 import { Command } from 'commander';
-import { addBuildFlags, type RawFlags, readBuildFlags } from '../build-flags.ts';
+import { addBuildFlags, addLiveFlag, type RawFlags, readBuildFlags } from '../build-flags.ts';
 import { addDevFlags, type RawDevFlags, readDevFlags } from '../dev/flags.ts';
 import { tellErrorsAsJson } from '../fail.ts';
 import { addExamples } from '../help.ts';
@@ -10,12 +10,17 @@ export function define(): Command {
     .description('watch, and rebuild warm after each edit, until stopped')
     .argument('[path]', 'a folder with a build file, a .spec or a .ts (default: this folder)')
     .argument('[command...]', 'with --run, behind `--`: what to run; else what the image says');
-  addDevFlags(addBuildFlags(command)).action(
+  addDevFlags(addLiveFlag(addBuildFlags(command))).action(
     async (where: string | undefined, words: string[], raw: RawFlags & RawDevFlags) => {
       if (raw.progress === 'json') tellErrorsAsJson();
       const { cwd, argv } = { cwd: process.cwd(), argv: behindDashes(where, words) };
       const flags = readBuildFlags(argv.where, raw, cwd, process.env);
       const devFlags = readDevFlags(raw, argv.words, cwd);
+      if (devFlags.end !== undefined) {
+        const { endBuilders } = await import('../live/end.ts');
+        await endBuilders(flags, devFlags.end);
+        return;
+      }
       const { develop } = await import('../dev/develop.ts');
       await develop(flags, devFlags);
     },
@@ -25,6 +30,8 @@ export function define(): Command {
     ['cambium dev --run -p 8080:80', 'and a server on it, which is swapped when the new one listens'],
     ['cambium dev --run . -- npm start', 'with a command of yours'],
     ["cambium dev -t app --exec 'docker compose up -d app' --load", 'into Docker, and then a command'],
+    ['cambium dev -t app --live', 'what steps leave running (a Gradle daemon) is there for the next edit'],
+    ['cambium dev --clean', 'end that'],
     ['cambium dev -t app --verify idle', 'hold the warm image against a clean build when there is time'],
   ]);
 }

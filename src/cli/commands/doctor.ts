@@ -37,6 +37,7 @@ async function examine(storeDir: string | undefined, asJson: boolean): Promise<v
 
 async function allFindings(storeDir: string): Promise<Finding[]> {
   const machine = await import('../doctor/machine.ts');
+  const { checkLive } = await import('../doctor/live.ts');
   const { checkEmulators, checkPrograms } = await import('../doctor/programs.ts');
   const { checkRuntimes } = await import('../doctor/runtimes.ts');
   return [
@@ -50,6 +51,7 @@ async function allFindings(storeDir: string): Promise<Finding[]> {
     ...checkPrograms(),
     checkEmulators(),
     machine.checkDisk(storeDir),
+    ...(await checkLive(storeDir)),
   ];
 }
 

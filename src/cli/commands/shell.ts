@@ -11,28 +11,38 @@ import { addExamples } from '../help.ts';
 import { withStore } from '../open-store.ts';
 import { tellOutcome } from '../outcome.ts';
 
+interface ShellOptions {
+  failed: boolean;
+  live: boolean;
+  store?: string;
+}
+
 export function define(): Command {
   const command = new Command('shell')
     .description("a shell in any step's snapshot; what is changed there is thrown away")
     .argument('[step]', "a stage's or step's name, or an image")
     .argument('[command...]', 'what to run instead of a shell')
+    .option('--live', 'in a live builder, beside what runs there: see cambium dev --live', false)
     .option('--failed', 'in the last failed step, as it stood', false)
     .addOption(storeOption())
     .passThroughOptions()
-    .action(
-      async (name: string | undefined, argv: string[], options: { failed: boolean; store?: string }) => {
-        // With --failed no name is needed: what comes first is the command then.
-        const words = name === undefined ? [] : [name, ...argv];
-        const [target, command] = options.failed
-          ? [undefined, words]
-          : [words[0], withoutDashes(words.slice(1))];
-        await withStore(options.store === undefined ? undefined : resolve(options.store), (store) =>
-          openIn(store, target, command),
-        );
-      },
-    );
+    .action(async (name: string | undefined, argv: string[], options: ShellOptions) => {
+      // With --failed no name is needed: what comes first is the command then.
+      const words = name === undefined ? [] : [name, ...argv];
+      const [target, command] = options.failed
+        ? [undefined, words]
+        : [words[0], withoutDashes(words.slice(1))];
+      const storeDir = options.store === undefined ? undefined : resolve(options.store);
+      if (options.live) {
+        const { openInLive } = await import('../live/shell.ts');
+        await withStore(storeDir, (store) => openInLive(store, words));
+        return;
+      }
+      await withStore(storeDir, (store) => openIn(store, target, command));
+    });
   return addExamples(command, [
     ['cambium shell --failed', 'look around where the last build failed'],
+    ['cambium shell --live', 'beside the daemons that a rebuild left running'],
     ['cambium shell packages', 'in the result of the stage `packages`'],
     ['cambium shell hello:latest cat /etc/passwd', 'one command in an image'],
   ]);

@@ -5,6 +5,8 @@ import { findImage, shortName } from '../../images/index.ts';
 import { ExitCode, wrongUse } from '../../kit/errors.ts';
 import type { Store } from '../../store/store.ts';
 import type { BuildFlags } from '../build-flags.ts';
+import { tell } from '../io.ts';
+import { liveOf } from '../live/find.ts';
 import { withStore } from '../open-store.ts';
 import { openProjectOf } from '../project.ts';
 import { checkResultFile, requestOf, writeResultFiles } from '../run-build.ts';
@@ -71,6 +73,8 @@ export async function develop(flags: BuildFlags, wish: DevFlags): Promise<void> 
       screen.close();
       interruption.release();
     }
+    if (flags.live && !flags.quiet && liveOf(store, project.path).length > 0)
+      tell('the live builder goes on: to end it, cambium dev --clean\n');
     process.exitCode = isQuit ? ExitCode.done : ExitCode.interrupted;
   });
 }

@@ -20,6 +20,8 @@ export interface RawDevFlags {
   verify?: string;
   idleAfter: string;
   idleLoad: string;
+  clean: boolean;
+  reset: boolean;
 }
 
 export interface DevFlags {
@@ -28,6 +30,8 @@ export interface DevFlags {
   hook?: string;
   /** Verify when there is time. */
   verify?: IdleWish;
+  /** Instead of all else: live builders are ended. */
+  end?: 'clean' | 'reset';
 }
 
 export function addDevFlags(command: Command): Command {
@@ -72,7 +76,13 @@ export function addDevFlags(command: Command): Command {
       new Option('--idle-load <load>', 'with --verify idle: at most this load a core, over a minute').default(
         '0.5',
       ),
-    );
+    )
+    .option(
+      '--clean',
+      'end the live builder of this build file, forget its last results, and do no more',
+      false,
+    )
+    .option('--reset', 'end the live builder: the next one starts from the last good results', false);
 }
 
 /** Reads them; `argv` is what stands behind `--`. Throws `UserError`s of wrong use. */
@@ -84,6 +94,8 @@ export function readDevFlags(raw: RawDevFlags, argv: readonly string[], cwd: str
     });
   }
   if (raw.verify !== undefined) parseChoice('--verify', raw.verify, ['idle']);
+  if (raw.clean && raw.reset)
+    throw wrongUse('bad-flags', '--clean does all that --reset does: use one of them.');
   const network = parseChoice('--run-network', raw.runNetwork ?? 'nat', ['nat', 'none', 'host']);
   return {
     ...(raw.run && {
@@ -95,6 +107,7 @@ export function readDevFlags(raw: RawDevFlags, argv: readonly string[], cwd: str
         },
       },
     }),
+    ...((raw.clean || raw.reset) && { end: raw.clean ? ('clean' as const) : ('reset' as const) }),
     ...(raw.exec !== undefined && { hook: raw.exec }),
     ...(raw.verify !== undefined && {
       verify: {

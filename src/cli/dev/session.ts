@@ -88,7 +88,9 @@ export function startSession(request: SessionRequest): Session {
   const gate = gatherEdits((paths) => {
     for (const path of paths) pending.add(path);
     quietSince = performance.now();
-    if (running && cancelled < mostCancelled) running.controller.abort();
+    // What is killed in a live builder takes all that runs there with it: better to let it end.
+    const canCancel = cancelled < mostCancelled && request.build.live !== true;
+    if (running && canCancel) running.controller.abort();
     want(
       running?.job.isAsked && !running.job.isIdle
         ? running.job

@@ -113,18 +113,10 @@ export async function runIn(
         dir: bundle,
         rootfs,
         argv: op.argv,
+        ...surroundingsOf(op),
         env: { ...op.hiddenEnv, ...op.env, ...open.env },
-        cwd: op.cwd,
-        user: op.user,
         ...extras,
         mounts: [...open.mounts, ...(extras.mounts ?? [])],
-        network: op.network,
-        security: op.security,
-        noNewPrivileges: op.noNewPrivileges ?? false,
-        hostname: op.hostname ?? 'cambium',
-        hosts: op.hosts ?? [],
-        ulimits: op.ulimits ?? [],
-        ...(op.shmBytes !== undefined && { shmBytes: op.shmBytes }),
         limits: task.limits,
         ...(timeoutMs !== undefined && { timeoutMs }),
         stdio: extras.stdio ?? 'pipe',
@@ -149,6 +141,21 @@ function removeLater(bundle: string): void {
       // Left to the end.
     }
   });
+}
+
+/** What an operation says of the container of its command. */
+export function surroundingsOf(op: RunOp) {
+  return {
+    cwd: op.cwd,
+    user: op.user,
+    network: op.network,
+    security: op.security,
+    noNewPrivileges: op.noNewPrivileges ?? false,
+    hostname: op.hostname ?? 'cambium',
+    hosts: op.hosts ?? [],
+    ulimits: op.ulimits ?? [],
+    ...(op.shmBytes !== undefined && { shmBytes: op.shmBytes }),
+  };
 }
 
 /** Host path of the command's root folder. */

@@ -117,7 +117,7 @@ function openKept(store: Store, { snapshots, run }: LocalWorker, name: string): 
 
 const shells = ['bin/bash', 'usr/bin/bash', 'bin/sh', 'usr/bin/sh', 'bin/ash', 'busybox'];
 
-function findShell(root: string): string {
+export function findShell(root: string): string {
   const found = shells.find((shell) => lstatIfAny(join(root, shell)) !== undefined);
   return `/${found ?? 'bin/sh'}`;
 }

@@ -4,8 +4,18 @@ import { runWith } from './run.ts';
 import type { RunRequest, RunResult } from './types.ts';
 
 export { leftCgroups, removeCgroups } from './cgroups.ts';
-export { makeUsualTargets, prepareMountpoints } from './mountpoints.ts';
+export { execIn, liveEnded } from './exec.ts';
+export { whileFrozen } from './freeze.ts';
+export { makeUsualTargets, prepareMountpoints, removeMountpoints } from './mountpoints.ts';
 export { findRuntime, probeRuntimes, type RuntimeProbe } from './probe.ts';
+export {
+  endResident,
+  hasResidents,
+  leftRunning,
+  type Resident,
+  runtimeOf,
+  startResident,
+} from './resident.ts';
 export { openStarters, type Starters } from './starters.ts';
 export type * from './types.ts';
 export { defaultPids } from './types.ts';

@@ -43,9 +43,12 @@ export function stateOf(bundle: string, id: string): string {
   return `${bundle}/state/${id}`;
 }
 
-/** Starts the runtime on a bundle. Throws a `UserError` where a program is missing. */
-export function launch({ runtime, bundle, id, stdio, hasInit, cgroups, starter }: Launch): Launched {
-  const runtimeArgs = [
+/** Has a starter run the runtime on a bundle. */
+export function beginWith(
+  { begin, hidden }: Starter,
+  { runtime, bundle, id, cgroups }: Pick<Launch, 'runtime' | 'bundle' | 'id' | 'cgroups'>,
+): void {
+  const args = [
     ...(cgroups === undefined ? [] : ['--cgroup-manager=disabled']),
     ...['--root', `${bundle}/state`, '--log', logFile(bundle), '--log-format', 'json'],
     'run',
@@ -53,9 +56,15 @@ export function launch({ runtime, bundle, id, stdio, hasInit, cgroups, starter }
     ...(cgroups === undefined ? ['--keep'] : []),
     ...['--pid-file', pidFile(bundle), '--bundle', bundle, id],
   ];
-  const { child, ended, begin, hidden } = starter ?? makeStarter(bundle, stdio);
-  writeFileSync(`${bundle}/start`, startScript([runtime, ...runtimeArgs], cgroups, hidden));
+  writeFileSync(`${bundle}/start`, startScript([runtime, ...args], cgroups, hidden));
   begin(bundle);
+}
+
+/** Starts the runtime on a bundle. Throws a `UserError` where a program is missing. */
+export function launch({ runtime, bundle, id, stdio, hasInit, cgroups, starter }: Launch): Launched {
+  const taken = starter ?? makeStarter(bundle, stdio);
+  const { child, ended } = taken;
+  beginWith(taken, { runtime, bundle, id, ...(cgroups && { cgroups }) });
   let sent = Promise.resolve();
   const send = (name: Signal) => {
     sent = sent.then(() => sendToRuntime(child, { bundle, hasInit }, name));
@@ -93,12 +102,12 @@ function startScript(
 }
 
 /** A word of a shell script, whatever is in it. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** The runtime writes it when it has started the command, and from then on passes on the signals that it gets. */
-function pidFile(bundle: string): string {
+export function pidFile(bundle: string): string {
   return `${bundle}/pid`;
 }
 
@@ -128,12 +137,17 @@ const patienceMs = 10_000;
 async function killTree(child: ChildProcess): Promise<void> {
   const pid = child.pid;
   if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGSTOP');
+  await killPair(pid);
+}
+
+/** The same by the number of a process that is there. */
+export async function killPair(pid: number): Promise<void> {
+  signal(pid, 'SIGSTOP');
   const deadline = Date.now() + patienceMs;
   while (!'TZX-'.includes(processState(pid)) && Date.now() < deadline) await sleep(1);
   const below = childrenOf(pid);
   for (const each of below) signal(each, 'SIGKILL');
-  child.kill('SIGKILL');
+  signal(pid, 'SIGKILL');
   for (const each of below) {
     // A zombie's namespace is already empty; who reaps it is not our concern.
     while (!'ZX-'.includes(processState(each)) && Date.now() < deadline) await sleep(1);

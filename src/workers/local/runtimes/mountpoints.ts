@@ -75,6 +75,44 @@ export function prepareMountpoints(rootfs: string, targets: readonly MountTarget
   return undo;
 }
 
+/** A mount point that was made, and stays for as long as the run does. */
+export interface LastingMountpoint {
+  /** From the rootfs, without `/` in front. */
+  path: string;
+  kind: 'folder' | 'file';
+  /** Nanoseconds since the Unix epoch, as text. */
+  mtimeNs: string;
+}
+
+/** As `prepareMountpoints`, for a run that goes on while others look at its files: the folders above get their times back at once. */
+export function makeMountpoints(rootfs: string, targets: readonly MountTarget[]): LastingMountpoint[] {
+  const stubs: Stub[] = [];
+  for (const target of targets) makeTarget(rootfs, target, stubs);
+  for (const { parent, parentBefore } of stubs.toReversed()) setTimes(parent, parentBefore);
+  return stubs.map(({ path, kind, made }) => ({
+    ...{ path: path.slice(rootfs.length + 1), kind, mtimeNs: String(made.mtimeNs) },
+  }));
+}
+
+/** Takes lasting mount points that are still as they were made out of a copy of the rootfs. */
+export function removeMountpoints(rootfs: string, made: readonly LastingMountpoint[]): void {
+  for (const { path, kind, mtimeNs } of made.toReversed()) {
+    const host = `${rootfs}/${path}`;
+    const now = statOrUndefined(host);
+    const isEmptyFile = kind === 'file' && now?.isFile() && now.size === 0n;
+    if (!isEmptyFile && !(kind === 'folder' && now?.isDirectory())) continue;
+    const parent = host.slice(0, host.lastIndexOf('/'));
+    const parentNs = statSync(fsPath(parent), { bigint: true }).mtimeNs;
+    try {
+      if (kind === 'folder') rmdirSync(fsPath(host));
+      else if (String(now?.mtimeNs) === mtimeNs) unlinkSync(fsPath(host));
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOTEMPTY') throw error;
+    }
+    setTimes(parent, parentNs);
+  }
+}
+
 /** Walks to the target name by name, and makes what is missing on the way. */
 function makeTarget(rootfs: string, target: MountTarget, stubs: Stub[]): void {
   const names = splitPath(target.path);

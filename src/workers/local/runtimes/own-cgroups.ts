@@ -22,10 +22,12 @@ export interface OwnCgroups {
 }
 
 /** Makes the cgroups of the run `id`; `removeCgroup` takes them away. Throws a `UserError` for a limit that can't be set. */
-export function makeCgroups(id: string, limits: Limits): OwnCgroups {
+export function makeCgroups(id: string, limits: Limits, { freezes = false } = {}): OwnCgroups {
   const all = hierarchies();
   const unified = all.find(({ version }) => version === 2);
-  const names = unified === undefined ? wanted : wantedBeside(limits);
+  // Version 2 freezes by itself.
+  const freezer = freezes && unified === undefined ? ['freezer'] : [];
+  const names = [...(unified === undefined ? wanted : wantedBeside(limits)), ...freezer];
   const counting = all.filter(({ version, controllers, mount }) => {
     return version === 2 || controllers.some((name) => names.includes(name) || isCountingIo(name, mount));
   });

@@ -1,21 +1,21 @@
 /** One isolated run of a command in a root filesystem, by a runtime that the caller chose. */
 import type { ChildProcess } from 'node:child_process';
-import { lstatSync, statSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { constants, totalmem } from 'node:os';
 import { performance } from 'node:perf_hooks';
-import { outside, wrongUse } from '../../../kit/errors.ts';
+import { outside } from '../../../kit/errors.ts';
+import { allMounts, prepareAll } from './all-mounts.ts';
 import { readUsage, removeCgroup, removeCgroupFolders } from './cgroups.ts';
 import { ociConfig } from './config.ts';
 import { mayBeRuntimes, startFailure } from './failures.ts';
 import { filterShortcut, rememberFilter } from './filters.ts';
 import { type Launch, launch, stateOf } from './launch.ts';
-import { type MountTarget, prepareMountpoints, systemTargets } from './mountpoints.ts';
-import { type NatNetwork, openNat, writeNetworkFiles } from './network.ts';
+import { type NatNetwork, openNat } from './network.ts';
 import { type OutputReader, readOutput, relayErrors } from './output.ts';
 import { makeCgroups, type OwnCgroups } from './own-cgroups.ts';
 import { findProgram, leavesCgroups } from './programs.ts';
 import { seccompOf } from './seccomp.ts';
-import type { RunMount, RunOutcome, RunRequest, RunResult } from './types.ts';
+import type { RunOutcome, RunRequest, RunResult } from './types.ts';
 import { lookUpUser } from './users.ts';
 
 /**
@@ -66,7 +66,7 @@ export async function runWith(runtime: string, request: RunRequest): Promise<Run
 }
 
 /** Without a filter a stage with the right to mount would reach all of the host. */
-function filterOf({ security }: RunRequest): object | undefined {
+export function filterOf({ security }: Pick<RunRequest, 'security'>): object | undefined {
   const seccomp = seccompOf(security);
   if (seccomp !== undefined || security !== 'builder') return seccomp;
   throw outside(
@@ -152,77 +152,16 @@ function listen({ stdout, stderr }: ChildProcess, { onOutput, dir }: RunRequest)
     : relayErrors(stderr, (chunk) => process.stderr.write(chunk), isOwn);
 }
 
-function outOfMemory(request: RunRequest, peakBytes?: number): RunOutcome {
+export function outOfMemory(request: Pick<RunRequest, 'limits'>, peakBytes?: number): RunOutcome {
   const limitBytes = request.limits.memoryBytes ?? totalmem();
   // Kernels before 5.19 don't tell the peak on version 2; a kill means that the limit was reached.
   return { outcome: 'out-of-memory', limitBytes, peakBytes: peakBytes ?? limitBytes };
 }
 
 /** Runtimes and shells tell a death by signal as 128 and its number. */
-function outcomeOf(exitCode: number): RunOutcome {
+export function outcomeOf(exitCode: number): RunOutcome {
   const name = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128)?.[0];
   return exitCode > 128 && name !== undefined
     ? { outcome: 'signal', signal: name }
     : { outcome: 'exit', exitCode };
-}
-
-/** The request's mounts, outer ones first, and then the network's files where no mount of the request stands. */
-function allMounts(request: RunRequest): RunMount[] {
-  const depth = (mount: RunMount) => mount.target.split('/').filter(Boolean).length;
-  const own = [...request.mounts].sort((a, b) => depth(a) - depth(b));
-  const taken = new Set(own.map(({ target }) => target));
-  return [...own, ...writeNetworkFiles(request).filter(({ target }) => !taken.has(target))];
-}
-
-/** Makes the mount points that are missing, in the rootfs or in the mount that covers them. */
-function prepareAll(rootfs: string, mounts: readonly RunMount[]): () => void {
-  const byRoot = new Map<string, MountTarget[]>([
-    [rootfs, systemTargets.map((path) => ({ path, kind: 'folder' as const }))],
-  ]);
-  for (const mount of mounts) {
-    const place = placeOf(mount, mounts);
-    if (place === undefined) continue;
-    const root = place.root ?? rootfs;
-    byRoot.set(root, [...(byRoot.get(root) ?? []), { path: place.path, ...targetOf(mount) }]);
-  }
-  const undos: (() => void)[] = [];
-  const undo = () => {
-    for (const each of undos.splice(0).reverse()) each();
-  };
-  try {
-    for (const [root, targets] of byRoot) undos.push(prepareMountpoints(root, targets));
-  } catch (error) {
-    undo();
-    throw error;
-  }
-  return undo;
-}
-
-/**
- * Where a mount's target is to be made: below the source of the bind mount that covers it, or in the rootfs
- * (no `root`); undefined where the runtime makes it in a fresh tmpfs.
- */
-function placeOf(mount: RunMount, all: readonly RunMount[]): { root?: string; path: string } | undefined {
-  const isBelow = (target: string) => mount.target.startsWith(`${target.replace(/\/+$/, '')}/`);
-  if (systemTargets.some(isBelow)) return undefined;
-  const cover = all.filter((other) => other !== mount && isBelow(other.target)).at(-1);
-  if (cover === undefined) return { path: mount.target };
-  if (cover.type === 'tmpfs') return undefined;
-  const path = mount.target.slice(cover.target.replace(/\/+$/, '').length);
-  if (!cover.readonly) return { root: cover.source, path };
-  if (lstatSync(cover.source + path, { throwIfNoEntry: false }) !== undefined) return undefined;
-  throw wrongUse(
-    'bad-mount-target',
-    `Nothing can be mounted at ${mount.target}: ${cover.target} is read-only.`,
-    {
-      hint: 'Mount it elsewhere.',
-    },
-  );
-}
-
-/** A runtime gives a tmpfs the mode of the folder that it covers. */
-function targetOf(mount: RunMount): Omit<MountTarget, 'path'> {
-  if (mount.type === 'bind') return { kind: statSync(mount.source).isDirectory() ? 'folder' : 'file' };
-  const mode = mount.options?.findLast((option) => option.startsWith('mode='))?.slice('mode='.length);
-  return { kind: 'folder', mode: mode === undefined ? 0o1777 : Number.parseInt(mode, 8) };
 }

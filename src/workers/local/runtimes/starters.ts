@@ -2,7 +2,7 @@
  * Starters: the programs that stand between us and the runtime, up and waiting for the word which run they are for. It takes
  * some milliseconds until they are: so one is made while the run before it is still at work.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -48,31 +48,50 @@ export const hiddenByShell = '/proc/self/fd/4';
  * Throws a `UserError` where a program is missing.
  */
 export function makeStarter(folder: string, stdio: RunRequest['stdio'], hidden?: string): Starter {
-  const child = spawn(
-    required('setpriv'),
-    [
-      ...['--pdeathsig', 'KILL', required('unshare'), '--pid', '--fork', '--kill-child'],
-      ...[
-        '--mount',
-        '--propagation',
-        'slave',
-        '--mount-proc',
-        '/bin/sh',
-        '-c',
-        waitForWord,
-        'sh',
-        hidden ?? '',
-      ],
+  const [program, ...rest] = programs(hidden) as [string, ...string[]];
+  return starterOf(folder, hidden, required('setpriv'), ['--pdeathsig', 'KILL', program, ...rest], {
+    stdio: streams(stdio),
+    // Of nobody's terminal: Ctrl-C reaches us alone, and we end the run in order. A terminal's size is told to those
+    // of its session only.
+    detached: stdio === 'pipe' || !stdio.terminal,
+  });
+}
+
+/**
+ * As `makeStarter`, of programs that outlive this process: only until they get the word do they end with it. They hold the
+ * open file `held`, and the container's tree dies with the first of them.
+ */
+export function makeLastingStarter(folder: string, held: number, hidden?: string): Starter {
+  const [program, ...rest] = programs(hidden) as [string, ...string[]];
+  const stdio = ['ignore', 'ignore', 'ignore', 'pipe', 'ignore', held] as const;
+  return starterOf(folder, hidden, program, rest, { stdio: [...stdio], detached: true });
+}
+
+function programs(hidden: string | undefined): string[] {
+  return [
+    ...[
+      required('unshare'),
+      '--pid',
+      '--fork',
+      '--kill-child',
+      '--mount',
+      '--propagation',
+      'slave',
+      '--mount-proc',
     ],
-    {
-      cwd: folder,
-      stdio: streams(stdio),
-      // Of nobody's terminal: Ctrl-C reaches us alone, and we end the run in order. A terminal's size is told to those
-      // of its session only.
-      detached: stdio === 'pipe' || !stdio.terminal,
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-    },
-  );
+    ...['/bin/sh', '-c', waitForWord, 'sh', hidden ?? ''],
+  ];
+}
+
+function starterOf(
+  folder: string,
+  hidden: string | undefined,
+  program: string,
+  args: readonly string[],
+  options: SpawnOptions,
+): Starter {
+  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+  const child = spawn(program, args, { cwd: folder, env, ...options });
   const ended = new Promise<{ exitCode: number }>((resolve) => {
     child.once('error', () => resolve({ exitCode: 127 }));
     child.once('close', (code) => resolve({ exitCode: code ?? 137 }));

@@ -64,6 +64,12 @@ export function btrfsDriver(snapshotsDir: string): SnapshotDriver {
       const tree = treeOf(stack);
       return tree === undefined ? undefined : locateIn(tree, path);
     },
+    capture(live, dir, seen = { id: '' }) {
+      mkdirSync(dir, { recursive: true });
+      const workspace = workspaceIn(dir);
+      snapshotSubvolume(live.root, workspace.root);
+      return { workspace, seen };
+    },
     remove: (folder) => removeSubvolume(folderOf(folder)),
   };
 }

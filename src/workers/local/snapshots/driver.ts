@@ -28,6 +28,13 @@ export interface Workspace {
   root: string;
 }
 
+/** What a workspace held when it was captured: plain data, of whose meaning only the driver knows. */
+export interface Seen {
+  /** What tells an entry from another one at its path. */
+  id: string;
+  inner?: Record<string, Seen>;
+}
+
 /** A path that may differ. `whole`: so may all below it, and none of that is told. */
 export interface Suspect {
   path: string;
@@ -65,6 +72,11 @@ export interface SnapshotDriver {
    * in a row on `below`. Undefined where a snapshot's folder is the whole tree.
    */
   squash?(top: readonly string[], below: Stack, dir: string, name: string): void;
+  /**
+   * Makes a workspace in `dir` (which must not exist) of what `live` holds now, on top of its last capture, which `seen` tells of:
+   * `live` goes on. Nobody may write to it meanwhile. Costs what changed in it since it was forked, at most.
+   */
+  capture(live: Workspace, dir: string, seen: Seen | undefined): { workspace: Workspace; seen: Seen };
   /** Removes a folder below snapshots/. */
   remove(folder: string): void;
 }

@@ -8,6 +8,7 @@ import { copyMetadata } from '../../../kit/copy-node.ts';
 import { bindMount, mountOverlay, unmount } from '../../../kit/system.ts';
 import { readEntry } from '../../../kit/walk.ts';
 import type { SnapshotDriver, Stack, Workspace } from './driver.ts';
+import { captureUpper } from './overlay-capture.ts';
 import { foldInto, squashInto } from './overlay-fold.ts';
 import { locateIn, rootChange, suspects, walkFolders } from './overlay-folders.ts';
 
@@ -89,6 +90,11 @@ export function overlayDriver(snapshotsDir: string): SnapshotDriver {
       const fs = join(dir, 'fs');
       squashInto(fs, top.map(folderOf), allFolders(below));
       renameSync(fs, folderOf(name));
+    },
+    capture({ dir: live }, dir, seen) {
+      const root = join(dir, 'fs');
+      mkdirSync(root, { recursive: true });
+      return { workspace: { dir, root }, seen: captureUpper(join(live, 'fs'), root, seen) };
     },
     remove: (folder) => rmSync(folderOf(folder), { recursive: true, force: true }),
   };

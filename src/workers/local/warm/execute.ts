@@ -1,6 +1,7 @@
 /** Runs a step on its own last result, brought up to date by what changed in its base. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunOp, Step, StepId } from '../../../plan/index.ts';
+import { moveLive } from '../../../store/live.ts';
 import type { LastResult, WarmOutcome, WarmTask } from '../../warm.ts';
 import { openCaches } from '../caches.ts';
 import { describeFailure } from '../describe-failure.ts';
@@ -75,6 +76,7 @@ export function carry(
       ...{ key: undefined, parent: last.result, isDelta: true, stage, title, durationMs },
     });
     isDone = true;
+    moveLive(place.store.db, last.result, snapshot);
     return { outcome: 'done', snapshot, durationMs, seenNs: last.seenNs, reads: undefined };
   } finally {
     if (!isDone) snapshots.discard(workspace);
@@ -92,8 +94,8 @@ function bringUp(
   return applyChanges(workspace.root, source, last.changes, last.seenNs);
 }
 
-/** What a run changes in caches counts only when it succeeds; of a probe, never. */
-function withForkedCaches({ step: { op }, isProbe }: WarmTask): RunOp {
+/** What a run changes in caches counts only when it succeeds; of a probe, or in a live builder, never. */
+export function withForkedCaches({ step: { op }, isProbe }: Pick<WarmTask, 'step' | 'isProbe'>): RunOp {
   const mounts = op.mounts.map((mount) =>
     mount.type === 'cache' && (isProbe || mount.sharing === 'shared')
       ? { ...mount, sharing: 'fork' as const }
@@ -114,7 +116,7 @@ function withMounts({ step, mounts, snapshotOf }: WarmTask): WarmTask['snapshotO
  * Waits until no time lies ahead, as that of a file edited twice in one second does: tools warn of such files (`make`), or
  * take what they made of them for old.
  */
-async function untilPast(times: ReadonlyMap<string, bigint>, signal: AbortSignal): Promise<void> {
+export async function untilPast(times: ReadonlyMap<string, bigint>, signal: AbortSignal): Promise<void> {
   let last = 0n;
   for (const time of times.values()) if (time > last) last = time;
   const aheadMs = Number(last / 1_000_000n) + 1 - Date.now();
@@ -123,7 +125,7 @@ async function untilPast(times: ReadonlyMap<string, bigint>, signal: AbortSignal
 }
 
 /** A time that nothing which the run wrote, or was given, is later than. */
-function latest(times: ReadonlyMap<string, bigint>, before = 0n): bigint {
+export function latest(times: ReadonlyMap<string, bigint>, before = 0n): bigint {
   let seen = BigInt(Date.now() + 1) * 1_000_000n;
   for (const time of times.values()) if (time > seen) seen = time;
   return before > seen ? before : seen;

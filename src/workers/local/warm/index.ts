@@ -1,5 +1,7 @@
 /** The embedded worker's part of the warm lane. */
 import type { WarmWorker } from '../../warm.ts';
+import { endStale } from '../live/end.ts';
+import { whyNotLive } from '../live/fit.ts';
 import type { RunPlace } from '../run-place.ts';
 import { compareSnapshots } from './compare.ts';
 import { carry, runWarm } from './execute.ts';
@@ -13,9 +15,17 @@ export function warmWorker(place: RunPlace): WarmWorker {
       if (before !== after && after !== undefined) place.snapshots.mountView(after);
       return compareSnapshots(place.snapshots, before, after);
     },
-    run: (task) => runWarm(place, task),
+    async run(task) {
+      if (task.live === undefined) return runWarm(place, task);
+      const { runLive } = await import('../live/run.ts');
+      return runLive(place, task, task.live);
+    },
+    whyNotLive,
     carry: (step, last, base) => carry(place, step, last, base),
     probe: (task) => probe(place, task),
-    sweep: () => sweepWarm(place),
+    async sweep(builder) {
+      await endStale(place, builder);
+      sweepWarm(place);
+    },
   };
 }

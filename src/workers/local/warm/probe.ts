@@ -16,12 +16,20 @@ export async function probe(
   const again = await runWarm(place, { ...task, last: { ...task.last, changes: [] }, isProbe: true });
   if (again.outcome === 'cancelled') return { outcome: 'cancelled' };
   if (again.outcome === 'failed')
-    return { outcome: 'unfit', reason: `run again on its own result, it fails: ${again.failure.message}` };
+    return {
+      outcome: 'unfit',
+      fails: true,
+      reason: `run again on its own result, it fails: ${again.failure.message}`,
+    };
   if (again.outcome === 'conflict') throw new Error('nothing was changed, so nothing can conflict');
   const changes = compareSnapshots(place.snapshots, result, again.snapshot);
   removeSnapshot(place, again.snapshot);
   if (changes.length === 0) return { outcome: 'fit' };
-  return { outcome: 'unfit', reason: `run again on its own result, it changes ${namesOf(changes)}` };
+  return {
+    outcome: 'unfit',
+    fails: false,
+    reason: `run again on its own result, it changes ${namesOf(changes)}`,
+  };
 }
 
 function namesOf(changes: readonly TreeChange[]): string {
