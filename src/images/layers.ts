@@ -1,7 +1,7 @@
 /** Layers of an image: one a snapshot, made when they are asked for, at most two at once, and remembered. */
 import type { Digest } from '../kit/digest.ts';
 import { explainSystemError, outside } from '../kit/errors.ts';
-import { packTar } from '../kit/tar/pack.ts';
+import { type PackOptions, packTar } from '../kit/tar/pack.ts';
 import type { Change } from '../kit/tree.ts';
 import type { SnapshotId } from '../plan/index.ts';
 import type { Store } from '../store/store.ts';
@@ -29,8 +29,16 @@ export interface LayersRequest extends LayerOptions {
    * have to be made anyway; a set: of those too, and of these.
    */
   blobs: boolean | 'new' | ReadonlySet<Digest>;
+  /** Keeps the bytes of layers that have to be made in a form of its own, instead of a plain blob. */
+  keep?: LayerKeeper;
   onProgress?: (message: string) => void;
 }
+
+/** Has the layer made, and takes its bytes while that goes on. */
+export type LayerKeeper = (
+  context: ImageContext,
+  make: (output: PackOptions['output']) => Promise<Layer>,
+) => Promise<Layer>;
 
 /** Layers that came from elsewhere keep their bytes, whatever is said of times: so their digests stay. */
 export const importedVariant = 'imported';
@@ -41,7 +49,7 @@ const parallelLayers = 2;
 export async function makeLayer(
   changes: Iterable<Change>,
   options: LayerOptions,
-  sink: { output?: number; signal?: AbortSignal } = {},
+  sink: Pick<PackOptions, 'output' | 'signal'> = {},
 ): Promise<Layer> {
   const packed = await packTar(layerMembers(changes, options), { ...sink, hash: true });
   return { diffId: packed.digest as Digest, size: packed.size, empty: packed.members === 0 };
@@ -109,19 +117,21 @@ async function newLayer(context: ImageContext, snapshot: SnapshotId, request: La
     await storePlain(context, kept, 'the store');
     return imported;
   }
-  const make = (output?: number) =>
+  const make = (output?: PackOptions['output']) =>
     makeLayer(snapshots.changes(snapshot), request, {
       ...(output === undefined ? {} : { output }),
       ...abortOf(context),
     });
-  const makeStored = async (): Promise<Layer> => {
-    const { layer } = await fileBlob(context, async (output) => {
-      const made = await make(output);
-      return { digest: made.diffId, size: made.size, keep: !made.empty, layer: made };
-    });
-    return layer;
-  };
-  const layer = request.blobs ? await makeStored() : await make();
+  const keep = request.keep ?? keepPlain;
+  const layer = request.blobs ? await keep(context, make) : await make();
   rememberLayer(store, snapshot, variantOf(request), layer);
   return layer;
 }
+
+const keepPlain: LayerKeeper = async (context, make) => {
+  const { layer } = await fileBlob(context, async (output) => {
+    const made = await make(output);
+    return { digest: made.diffId, size: made.size, keep: !made.empty, layer: made };
+  });
+  return layer;
+};

@@ -3,7 +3,7 @@ import { canonicalJson, type Digest, sha256 } from '../kit/digest.ts';
 import type { SnapshotId } from '../plan/index.ts';
 import { findSnapshot } from '../store/snapshots.ts';
 import type { ImageContext } from './context.ts';
-import { layersOf, type SnapshotLayer } from './layers.ts';
+import { type LayerKeeper, layersOf, type SnapshotLayer } from './layers.ts';
 import { type HistoryItem, type Image, setManifest } from './records.ts';
 
 export const mediaTypes = {
@@ -31,6 +31,7 @@ export interface ComposeOptions {
   clampSeconds?: number;
   /** Whether the layers' bytes are needed too; `new`: of those that have to be made anyway. */
   blobs: boolean | 'new';
+  keep?: LayerKeeper;
   onProgress?: (message: string) => void;
 }
 

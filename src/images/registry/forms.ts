@@ -3,9 +3,11 @@ import { closeSync, createReadStream, openSync } from 'node:fs';
 import type { Digest } from '../../kit/digest.ts';
 import { blobPath, fileBlob, hasBlob, touchBlob } from '../blobs.ts';
 import { abortOf, type ImageContext } from '../context.ts';
+import type { Layer, LayerKeeper } from '../layers.ts';
 import { mediaTypes } from '../manifest.ts';
 import type { Compression } from './compressions.ts';
 import type { Body } from './connect.ts';
+import { openGzip } from './gzip.ts';
 import { pack } from './pack.ts';
 import { type PackedLayer, packedForms, rememberForm } from './records.ts';
 
@@ -59,6 +61,26 @@ export async function packLayer(
   } finally {
     closeSync(from);
   }
+}
+
+/** Has a layer made and packed with gzip at once, kept in that form alone; none where it is empty. */
+export async function makePacked(
+  context: ImageContext,
+  make: Parameters<LayerKeeper>[1],
+): Promise<{ layer: Layer; form?: PackedLayer }> {
+  const { layer, digest, size } = await fileBlob(context, async (output) => {
+    const packer = openGzip(output, abortOf(context).signal);
+    try {
+      const made = await make(packer.write);
+      return { ...(await packer.end()), keep: !made.empty, layer: made };
+    } finally {
+      await packer.settled();
+    }
+  });
+  if (layer.empty) return { layer };
+  const form = { digest, size, mediaType: `${mediaTypes.layer}+gzip` };
+  rememberForm(context.store.db, layer.diffId, form);
+  return { layer, form };
 }
 
 /** The bytes of a form, where they are in the store. */

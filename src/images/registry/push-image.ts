@@ -6,7 +6,7 @@ import type { Digest } from '../../kit/digest.ts';
 import { UserError } from '../../kit/errors.ts';
 import { fileBlob, hasBlob } from '../blobs.ts';
 import type { ImageContext } from '../context.ts';
-import { layersOf } from '../layers.ts';
+import { type LayerKeeper, layersOf } from '../layers.ts';
 import { composeImage, descriptor, mediaTypes, small } from '../manifest.ts';
 import type { Image } from '../records.ts';
 import { parseReference } from '../references.ts';
@@ -15,7 +15,15 @@ import type { Compression } from './compressions.ts';
 import type { Body, Connector } from './connect.ts';
 import { blobStream, saveChecked } from './download.ts';
 import { ownEndpoint } from './endpoint.ts';
-import { bytesBody, knownForms, type PlainLayer, packLayer, plainForm, storedBody } from './forms.ts';
+import {
+  bytesBody,
+  knownForms,
+  makePacked,
+  type PlainLayer,
+  packLayer,
+  plainForm,
+  storedBody,
+} from './forms.ts';
 import { readManifest } from './manifests.ts';
 import type { Document } from './push.ts';
 import {
@@ -96,9 +104,39 @@ async function fetchAgain(
 
 /** The image with layers in the forms that cost least, and a manifest of our own. */
 async function sendOwn(push: Push, image: Image): Promise<Document> {
-  const { context, clampSeconds, onProgress } = push;
+  const early: Early = new Map();
+  try {
+    return await sendComposed(push, image, early);
+  } catch (error) {
+    push.stop.abort(error);
+    throw error;
+  } finally {
+    await Promise.allSettled(early.values());
+  }
+}
+
+/** Layers that are sent while others are still made, by the digest of their form. */
+type Early = Map<Digest, Promise<boolean>>;
+
+async function sendComposed(push: Push, image: Image, early: Early): Promise<Document> {
+  const { context, clampSeconds, onProgress, compression = 'gzip' } = push;
   const options = { ...(clampSeconds !== undefined && { clampSeconds }), ...(onProgress && { onProgress }) };
-  const { config, layers } = await composeImage(context, image, { ...options, blobs: 'new' });
+  // What has to be made is packed at once: its plain tar would only be written to be read again.
+  const keep: LayerKeeper = async (from, make) => {
+    const { layer, form } = await makePacked(from, make);
+    if (form === undefined || early.has(form.digest)) return layer;
+    onProgress?.(`sending a layer of ${form.size} bytes`);
+    const sent = ensureBlob(push, form, () => storedBody(context, form));
+    // A failure is seen when the layer's turn comes.
+    sent.catch(() => {});
+    early.set(form.digest, sent);
+    return layer;
+  };
+  const { config, layers } = await composeImage(context, image, {
+    ...options,
+    blobs: 'new',
+    ...(compression === 'gzip' && { keep }),
+  });
   const { snapshot, root } = image;
   let made: Promise<unknown> | undefined;
   const makeTars = () => (made ??= layersOf(context, { ...options, snapshot, root, blobs: true }));
@@ -110,7 +148,7 @@ async function sendOwn(push: Push, image: Image): Promise<Document> {
     await ensureBlob(push, { digest, size: bytes.length }, () => bytesBody(bytes));
   };
   const sendOne = (layer: PlainLayer) => async () => {
-    forms.set(layer.diffId, await sendLayer(push, layer, makeTars));
+    forms.set(layer.diffId, await sendLayer(push, layer, makeTars, early));
   };
   // A small change waits for the registry's answers more than for anything: the configuration goes beside the layers.
   await inTurns(push, [sendConfig, ...different.map(sendOne)], (send) => send());
@@ -129,9 +167,11 @@ async function sendLayer(
   push: Push,
   layer: PlainLayer,
   makeTars: () => Promise<unknown>,
+  early: Early,
 ): Promise<PackedLayer> {
   const { context, compression = 'gzip', force = false, onProgress } = push;
   const forms = knownForms(context, layer, compression, force);
+  for (const form of forms) if (await early.get(form.digest)) return form;
   const nearness = (form: PackedLayer) => {
     const seen = seenIn(push, form.digest);
     return seen.isThere ? 0 : seen.siblings.length > 0 ? 1 : 2;

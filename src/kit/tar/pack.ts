@@ -21,12 +21,18 @@ export interface PackItem {
 }
 
 export interface PackOptions {
-  /** An empty file open for writing; without it nothing is written. */
-  output?: number;
+  /** An empty file open for writing, or what takes the bytes in its stead; without it nothing is written. */
+  output?: number | TarTarget;
   /** Whether the digest is wanted; it costs most of the time of a layer that isn't written. */
   hash: boolean;
   signal?: AbortSignal;
 }
+
+/**
+ * Takes bytes at their position, in order: what is left out before them are zeros, and no bytes at all tell the archive's end.
+ * They may change once the promise is settled.
+ */
+export type TarTarget = (bytes: Buffer, position: number) => Promise<void>;
 
 export interface Packed {
   /** Bytes of the archive. */
@@ -75,7 +81,8 @@ function openSink({ output, hash, signal }: PackOptions) {
     // What was being written must be done before its buffer is filled again.
     await pending;
     if (output !== undefined) {
-      pending = writeAll(output, full.subarray(0, length), position);
+      const bytes = full.subarray(0, length);
+      pending = typeof output === 'number' ? writeAll(output, bytes, position) : output(bytes, position);
       // A failure is seen at the next flush; until then it must not count as unhandled.
       pending.catch(() => {});
     }
@@ -125,7 +132,8 @@ function openSink({ output, hash, signal }: PackOptions) {
     async end(): Promise<{ size: number; digest?: Digest }> {
       if (used > 0) await flush();
       await pending;
-      if (output !== undefined) ftruncateSync(output, written);
+      if (typeof output === 'number') ftruncateSync(output, written);
+      else await output?.(zeros.subarray(0, 0), written);
       return { size: written, ...(digest ? { digest: `sha256:${digest.digest('hex')}` as Digest } : {}) };
     },
   };
