@@ -106,6 +106,31 @@ describe('a build with -o type=registry', () => {
     expect(packed.length).toBeLessThan(100_000);
   });
 
+  test('holes of files arrive as zeros, and what was packed while it was made is what it should be', () => {
+    const name = nextName();
+    const context = writeContext(place.path(name), 'FROM scratch\nCOPY holes /holes\n');
+    run(
+      'sh',
+      '-c',
+      'truncate -s 9M "$0"; printf middle | dd of="$0" bs=1 seek=5000000 conv=notrunc',
+      `${context}/holes`,
+    );
+    const env = { SOURCE_DATE_EPOCH: '1000' };
+    cambiumOk(['build', context, '-t', at(`${name}:1`), '--push', '-q'], { ...store, env });
+    const [layer] = rawManifest(at(`${name}:1`)).layers;
+    const packed = execBytes('curl', '-s', `http://${registry.host}/v2/${name}/blobs/${layer?.digest}`);
+    const plain = gunzipSync(packed);
+    expect(`sha256:${createHash('sha256').update(plain).digest('hex')}`).toBe(diffIds(at(`${name}:1`))[0]);
+    const header = plain.indexOf('holes');
+    expect(plain.indexOf('middle')).toBe(header - (header % 512) + 512 + 5_000_000);
+    // Where the tar is there already, it is packed from that: the same bytes.
+    const second = { store: place.path(`${name}-store`), env };
+    const to = `${other.host}/${name}:1`;
+    cambiumOk(['build', context, '-t', to, '-o', `type=oci,dest=${place.path(`${name}.tar`)}`, '-q'], second);
+    cambiumOk(['image', 'export', to, '-o', `type=registry,name=${to}`], second);
+    expect(rawManifest(to).layers[0]).toEqual(layer);
+  });
+
   test('after a small change only the small layer travels, in two requests more than it takes', () => {
     const name = nextName();
     const to = at(`${name}:1`);
