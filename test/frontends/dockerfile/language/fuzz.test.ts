@@ -179,7 +179,7 @@ function readAll(content: string | Uint8Array): void {
   }
 }
 
-describe('no crash and no hang', { timeout: (seconds + 60) * 1000 }, () => {
+describe('no crash and no hang', { timeout: (2 * seconds + 60) * 1000 }, () => {
   test('Dockerfiles of likely pieces', () => {
     fc.assert(
       fc.property(text, (body) => readAll(`FROM a\n${body}`)),
