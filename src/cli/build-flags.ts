@@ -89,6 +89,8 @@ interface RawFlags extends RawDockerfileFlags {
   progress: string;
   quiet: boolean;
   stats: boolean;
+  provenance: string;
+  sbom: string;
   iidfile?: string;
   metadataFile?: string;
   live?: boolean;
@@ -138,6 +140,8 @@ export function addBuildFlags(command: Command): Command {
     .option('--metadata-file <file>', 'write what was built to this file, as JSON')
     .option('--progress <mode>', `how to show progress: ${progressModes.join(', ')}`, 'auto')
     .option('--stats', 'show what each command used: time, CPU, memory, disk', false)
+    .option('--provenance <false>', 'as for docker; there are no attestations', 'false')
+    .option('--sbom <false>', 'as for docker; there are no attestations', 'false')
     .option('-q, --quiet', "show only the image's digest", false);
 }
 
@@ -189,6 +193,13 @@ export function readBuildFlags(
         : 'A tar is not written to a terminal.',
       { hint: 'Send it to a file: dest=image.tar' },
     );
+  }
+  for (const flag of ['provenance', 'sbom'] as const) {
+    if (!['', '0', 'f', 'false'].includes(raw[flag].toLowerCase())) {
+      throw wrongUse('no-attestations', `Cambium makes no attestations, and --${flag} asks for one.`, {
+        hint: `Leave it away, or say --${flag}=false, which docker takes too.`,
+      });
+    }
   }
   const plan = readPlanFlags(where, raw, cwd);
   checkPlatforms(plan, outputs);

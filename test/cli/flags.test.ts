@@ -39,6 +39,8 @@ const refused: [args: string[], code: number, message: RegExp][] = [
   [['plan', 'spec', '--add-host', 'a:127.0.0.1'], 2, /--add-host is for Dockerfiles/],
   [['build', 'app', '--label', '=b'], 2, /The value `=b` of --label is wrong/],
   [['build', 'app', '--timeout', '0'], 2, /The value `0` of --timeout is wrong/],
+  [['build', 'app', '--provenance=mode=max'], 2, /no attestations, and --provenance asks for one/],
+  [['build', 'app', '--sbom=true'], 2, /no attestations, and --sbom asks for one/],
   [['build', 'app', '--squash'], 2, /Did you mean `--push` or `--ssh`\?/],
 ];
 
@@ -54,7 +56,18 @@ test('no wrong flag has made a store or a file', () => {
 });
 
 test('a name that is given twice counts once; a label without value is empty, no limits are none', () => {
-  const none = ['--cpus', '0', '--memory', '0', '--pids', '0', '--timeout', '60'];
+  const none = [
+    '--cpus',
+    '0',
+    '--memory',
+    '0',
+    '--pids',
+    '0',
+    '--timeout',
+    '60',
+    '--provenance=false',
+    '--sbom=0',
+  ];
   const run = cambiumOk(
     ['build', 'app', '-t', 'a', '-t', 'a:latest', '-t', 'b', '--label', 'alone', ...none],
     at,
