@@ -1,7 +1,6 @@
 /** Which steps can run in a container that stays. */
-import { arch } from 'node:process';
 import type { RunOp } from '../../../plan/index.ts';
-import { hasResidents } from '../runtimes/index.ts';
+import { whyNoResidents } from '../runtimes/index.ts';
 
 const why: Partial<Record<RunOp['mounts'][number]['type'], string>> = {
   // What they show is another thing in each rebuild; secrets are for one run only.
@@ -13,7 +12,8 @@ const why: Partial<Record<RunOp['mounts'][number]['type'], string>> = {
 
 /** Why a step can't, in words for people; undefined when it can. */
 export function whyNotLive(op: RunOp): string | undefined {
-  if (!hasResidents()) return `machines of the kind ${arch} have no live builders`;
+  const missing = whyNoResidents();
+  if (missing !== undefined) return missing;
   if (op.root.type === 'builder') return 'it runs outside of the image';
   if (op.network === 'nat') return 'it has a network of its own (nat)';
   if (op.platform !== undefined) return 'it is for another platform';

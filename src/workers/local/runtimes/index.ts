@@ -10,11 +10,11 @@ export { makeUsualTargets, prepareMountpoints, removeMountpoints } from './mount
 export { findRuntime, probeRuntimes, type RuntimeProbe } from './probe.ts';
 export {
   endResident,
-  hasResidents,
   leftRunning,
   type Resident,
   runtimeOf,
   startResident,
+  whyNoResidents,
 } from './resident.ts';
 export { openStarters, type Starters } from './starters.ts';
 export type * from './types.ts';

@@ -18,7 +18,7 @@ import { beginWith, killPair, pidFile, stateOf } from './launch.ts';
 import { type LastingMountpoint, makeMountpoints } from './mountpoints.ts';
 import { makeCgroups, type OwnCgroups } from './own-cgroups.ts';
 import { findRuntime } from './probe.ts';
-import { leavesCgroups } from './programs.ts';
+import { findProgram, leavesCgroups } from './programs.ts';
 import { filterOf } from './run.ts';
 import { makeLastingStarter } from './starters.ts';
 import type { RunRequest } from './types.ts';
@@ -57,9 +57,10 @@ export type ResidentRequest = Omit<
 
 const patienceMs = 20_000;
 
-/** Whether residents can be made on machines of this kind. */
-export function hasResidents(): boolean {
-  return idleProgram() !== undefined;
+/** Why no resident can be made on this machine, in words for people; runc waits for all that a command leaves running. */
+export function whyNoResidents(): string | undefined {
+  if (idleProgram() === undefined) return `machines of the kind ${process.arch} have no live builders`;
+  return findProgram('crun') === undefined ? 'crun is not installed' : undefined;
 }
 
 /**
@@ -72,6 +73,10 @@ export async function startResident(
 ): Promise<Resident> {
   const { id, dir: bundle, rootfs, limits, held } = request;
   const runtime = await findRuntime();
+  if (!leavesCgroups(runtime))
+    throw outside('no-live-builder', 'Live builders need crun, which does not work on this machine.', {
+      hint: '`cambium doctor` says why; without --live the step runs as ever.',
+    });
   const identity = lookUpUser(rootfs, request.user);
   const plain: RunRequest = { ...request, argv: [], stdio: 'pipe' };
   const mounts = allMounts(plain);
