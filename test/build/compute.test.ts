@@ -69,12 +69,12 @@ describe('what build files say', () => {
       `import { command, image, stage } from 'cambium';
       export default image({ stages: [
         stage('base', { compute: { memory: '1g' } }),
-        command('true', { compute: { cpus: 0.5, memory: 1048576, pids: 0 } }),
+        command('true', { compute: { cpus: 0.5, memory: 16777216, pids: 0 } }),
       ] });`,
     );
     expect(computes(planOf(tree.dir))).toEqual({
       base: { memoryBytes: 2 ** 30 },
-      command: { cpus: 0.5, memoryBytes: 2 ** 20, pids: 0 },
+      command: { cpus: 0.5, memoryBytes: 2 ** 24, pids: 0 },
     });
     tree.write('spec/image.spec', 'compute memory=much\nstage base\ncompute cpus=1\n');
     const wrong = cambium(['plan', tree.spec], at);
