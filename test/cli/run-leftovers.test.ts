@@ -57,8 +57,9 @@ test('200 commands, 50 of them killed', { timeout: 300_000 }, async () => {
     const startMs = performance.now();
     const script = 'sleep 1000 & echo x > /tmp/x 2>/dev/null; echo ran';
     const { child, ended } = startCambium(['run', ...flags, 'box', 'sh', '-c', script], at);
-    if (number % (total / victims) === 0) {
-      const early = await Promise.race([ended, sleep(Math.random() * wholeMs)]);
+    // Some are through before: others take their place.
+    if (number % 2 === 0 && killed < victims) {
+      const early = await Promise.race([ended, sleep(Math.random() * 0.7 * wholeMs)]);
       if (early === undefined) {
         killed += 1;
         child.kill('SIGKILL');
@@ -73,7 +74,7 @@ test('200 commands, 50 of them killed', { timeout: 300_000 }, async () => {
   };
   for (let number = 0; number < total; number += 2) await Promise.all([one(number), one(number + 1)]);
   expect(done + killed).toBe(total);
-  expect(killed).toBeGreaterThan(victims / 3);
+  expect(killed).toBe(victims);
   // A process that is killed takes the time that the kernel needs.
   await expect.poll(() => leftovers(at.store).processes, { timeout: 10_000 }).toEqual([]);
   cambiumOk(['run', 'box', 'true'], at);
