@@ -25,6 +25,7 @@ import { type OutputReader, readOutput } from './output.ts';
 import { findProgram } from './programs.ts';
 import { endResident, makeExecFolder, type Resident, runtimeOf } from './resident.ts';
 import { outcomeOf, outOfMemory } from './run.ts';
+import { stopOn } from './stop.ts';
 import type { RunRequest, RunResult } from './types.ts';
 
 export interface ExecRequest extends Pick<RunRequest, 'argv' | 'stdio' | 'limits' | 'signal' | 'onOutput'> {
@@ -42,7 +43,6 @@ export interface ExecRequest extends Pick<RunRequest, 'argv' | 'stdio' | 'limits
 /** What processes that stay have written is cut off beyond this. */
 const largestLogBytes = 16 * 1024 * 1024;
 const lookEveryMs = 15;
-const maxTimerMs = 2 ** 31 - 1;
 
 /**
  * Runs a command and resolves when it has ended; what it leaves running goes on. A cancellation or time-out ends the whole
@@ -62,27 +62,15 @@ export async function execIn(resident: Resident, request: ExecRequest): Promise<
     closeSync(process_);
   }
   const output = logs && request.onOutput && follow(logs, folder, request.onOutput);
-  let stopped: 'timeout' | 'cancelled' | undefined;
-  let killed: Promise<void> | undefined;
-  const stop = (why: 'timeout' | 'cancelled') => {
-    stopped ??= why;
-    killed ??= request.isGuest ? Promise.resolve(send('SIGKILL')) : endResident(resident);
-  };
   const send = (name: Signal) => {
     for (const pid of commandOf(child)) killIfThere(pid, name);
   };
   request.onLaunch?.(send);
-  const onAbort = () => stop('cancelled');
-  request.signal?.addEventListener('abort', onAbort, { once: true });
-  if (request.signal?.aborted) onAbort();
-  const { timeoutMs } = request;
-  const timer =
-    timeoutMs === undefined ? undefined : setTimeout(() => stop('timeout'), Math.min(timeoutMs, maxTimerMs));
+  const stop = stopOn(request, async () => (request.isGuest ? send('SIGKILL') : endResident(resident)));
   const [code] = (await once(child, 'exit')) as [number | null];
   const exitCode = code ?? 137;
-  clearTimeout(timer);
-  request.signal?.removeEventListener('abort', onAbort);
-  await killed;
+  await stop.over();
+  const stopped = stop.why();
   const held = (await output?.end()) ?? '';
   const failure = exitCode === 0 || stopped ? undefined : startFailure(folder, request.argv, held);
   output?.reader.finish({ discardHeld: failure !== undefined });
@@ -92,7 +80,7 @@ export async function execIn(resident: Resident, request: ExecRequest): Promise<
   const { oomKills: _, ...rest } = after;
   const cpuMs = after.cpuMs === undefined ? {} : { cpuMs: after.cpuMs - (before.cpuMs ?? 0) };
   const usage = { ...rest, ...cpuMs, wallMs: Math.round(performance.now() - startedMs) };
-  if (stopped === 'timeout') return { outcome: 'timeout', timeoutMs: timeoutMs ?? 0, usage };
+  if (stopped === 'timeout') return { outcome: 'timeout', timeoutMs: request.timeoutMs ?? 0, usage };
   if (stopped === 'cancelled') return { outcome: 'cancelled', usage };
   if (exitCode !== 0 && runtimeOf(resident) === undefined) throw liveEnded();
   if (failure?.kind === 'broken') throw failure.error;

@@ -15,6 +15,7 @@ import { type OutputReader, readOutput, relayErrors } from './output.ts';
 import { makeCgroups, type OwnCgroups } from './own-cgroups.ts';
 import { findProgram, leavesCgroups } from './programs.ts';
 import { seccompOf } from './seccomp.ts';
+import { stopOn } from './stop.ts';
 import type { RunOutcome, RunRequest, RunResult } from './types.ts';
 import { lookUpUser } from './users.ts';
 
@@ -83,9 +84,6 @@ function findInit(): string | undefined {
   return findProgram('tini-static') ?? findProgram('docker-init');
 }
 
-/** Node's timers fire at once beyond this: 24 days. */
-const maxTimerMs = 2 ** 31 - 1;
-
 /** Starts the runtime, waits for the first of: its end, the time-out, a cancellation. */
 async function execute(
   request: RunRequest,
@@ -109,22 +107,10 @@ async function execute(
   const output = listen(child, request);
   request.onLaunch?.(send, inside);
 
-  let stopped: 'timeout' | 'cancelled' | undefined;
-  let killed: Promise<void> | undefined;
-  const stop = (why: 'timeout' | 'cancelled') => {
-    stopped ??= why;
-    killed ??= kill();
-  };
-  const onAbort = () => stop('cancelled');
-  request.signal?.addEventListener('abort', onAbort, { once: true });
-  if (request.signal?.aborted) onAbort();
-  const { timeoutMs } = request;
-  const timer =
-    timeoutMs === undefined ? undefined : setTimeout(() => stop('timeout'), Math.min(timeoutMs, maxTimerMs));
+  const stop = stopOn(request, kill);
   const { exitCode } = await ended;
-  clearTimeout(timer);
-  request.signal?.removeEventListener('abort', onAbort);
-  await killed;
+  await stop.over();
+  const stopped = stop.why();
 
   const wallMs = Math.round(performance.now() - started);
   const { oomKills, ...used } = readUsage(request.id);
@@ -132,7 +118,7 @@ async function execute(
   const failure =
     exitCode === 0 || stopped ? undefined : startFailure(bundle, request.argv, output?.held() ?? '');
   output?.finish({ discardHeld: failure !== undefined });
-  if (stopped === 'timeout') return { outcome: 'timeout', timeoutMs: timeoutMs ?? 0, usage };
+  if (stopped === 'timeout') return { outcome: 'timeout', timeoutMs: request.timeoutMs ?? 0, usage };
   if (stopped === 'cancelled') return { outcome: 'cancelled', usage };
   if (failure?.kind === 'broken') throw failure.error;
   if (failure?.kind === 'not-found')
