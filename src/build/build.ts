@@ -227,7 +227,7 @@ function stepRecord(
 ): StepRecord[] {
   if (report === undefined) return [];
   const { keyed, state, reason, durationMs, usage, snapshot, workspace } = report;
-  const { id, stage, title, internal } = step;
+  const { id, stage, title, internal, location } = step;
   // Found by its definition: the facts of its content are those of the time when it ran.
   const key = keyed.hit?.canonical ?? keyed.key;
   const inputs: InputFacts =
@@ -241,6 +241,7 @@ function stepRecord(
       stage,
       title,
       internal: internal ?? false,
+      location,
       slot,
       key,
       state,

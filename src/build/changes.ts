@@ -1,4 +1,5 @@
 /** What changed of a step's inputs since an earlier build, down to the files and settings. */
+import { shownName } from '../kit/names.ts';
 import { joinPath } from '../kit/walk.ts';
 import { type InputFacts, lastInputs } from '../store/builds.ts';
 import { copiedManifest, diffTrees, type Listed } from '../store/manifests.ts';
@@ -10,6 +11,8 @@ export interface FactChange {
   before: string | undefined;
   /** Undefined: the fact is gone. */
   after: string | undefined;
+  /** Of a parent: the stage that it is now. */
+  stage?: string;
   /** For a fact that stands for files: those that differ. */
   files?: readonly FileChange[];
 }
@@ -100,7 +103,7 @@ export function reasonOf(changes: readonly FactChange[] | undefined, isForced: b
   const kind = changes.find(({ name }) => name === 'kind');
   if (kind && kind.before?.split(' ')[0] !== kind.after?.split(' ')[0])
     return 'another kind of step was here';
-  const parts = [...new Set(changes.flatMap(describe))];
+  const parts = [...new Set(changes.flatMap(describe))].map(shownName);
   const shown = parts.slice(0, 3).join(', ');
   return parts.length > 3 ? `${shown} and ${parts.length - 3} more changed` : `${shown} changed`;
 }

@@ -12,8 +12,18 @@ export function tellErrorsAsJson(): void {
 /** Tells the error; gives the exit code. A stack is shown only when CAMBIUM_DEBUG=1 asks for it. */
 export function reportError(error: unknown): number {
   const told = asUserError(error);
-  if (form === 'json') print(errorToJson(told));
-  else tell(formatError(told, colorsFor(standardError), standardError.columns ?? 80));
+  if (form !== 'json' || !isPrinted(errorToJson(told)))
+    tell(formatError(told, colorsFor(standardError), standardError.columns ?? 80));
   if (process.env['CAMBIUM_DEBUG'] === '1') tell(formatStack(error));
   return told.exitCode;
+}
+
+/** Whatever the events are written to may be what failed: a full disk takes no error either. */
+function isPrinted(text: string): boolean {
+  try {
+    print(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -3,7 +3,7 @@ import { shortName } from '../images/references.ts';
 import type { BuildDone, StepFailure } from '../plan/index.ts';
 import { formatLocation } from './errors.ts';
 import type { Colors } from './io.ts';
-import { cleanLine, cut, formatBytes, formatDuration } from './text.ts';
+import { cleanLine, cut, formatBytes, formatDuration, shellWord } from './text.ts';
 
 export interface FailedStep {
   id: string;
@@ -39,6 +39,11 @@ export function formatFailure(
     lines.push(`${colors.cyan('hint:')} To look around where it failed: cambium shell --failed${storeFlag}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** The flag that finds the store again, after a space; empty for the one that is found without. */
+export function storeFlagOf({ storeDir }: { storeDir?: string | undefined }): string {
+  return storeDir === undefined ? '' : ` --store ${shellWord(storeDir)}`;
 }
 
 /** The message, with the facts that it may not hold itself. */

@@ -13,7 +13,7 @@ import { withStore } from './open-store.ts';
 import { plainRenderer } from './progress/plain.ts';
 import { jsonRenderer, type Renderer, resolveMode, silentRenderer } from './progress/renderer.ts';
 import { openProjectOf } from './project.ts';
-import { formatFailure, formatSummary } from './report.ts';
+import { formatFailure, formatSummary, storeFlagOf } from './report.ts';
 import { listenForInterrupts } from './signals.ts';
 import { formatVerdict } from './verdict.ts';
 import { holdVolumes } from './volume-places.ts';
@@ -59,9 +59,10 @@ export async function runBuild(given: BuildFlags, kind: BuildKind): Promise<void
       renderer.close();
       if (result.outcome === 'done') writeResultFiles(flags, result.digest ?? '', result.imageId);
       if (result.outcome === 'failed' && flags.progress !== 'json') {
-        const storeFlag = flags.storeDir === undefined ? '' : ` --store ${flags.storeDir}`;
         const columns = standardError.columns ?? 80;
-        tell(formatFailure(result.step, result.failure, storeFlag, colorsFor(standardError), columns));
+        tell(
+          formatFailure(result.step, result.failure, storeFlagOf(flags), colorsFor(standardError), columns),
+        );
       }
       const done = last();
       if (done && saysSummary(flags)) tell(formatSummary(done, colorsFor(standardError)));

@@ -1,4 +1,6 @@
 /** How text fits a terminal: widths, cutting, cleaning of what programs print; numbers in words for people. */
+import { shownName } from '../kit/names.ts';
+
 export { formatBytes } from '../kit/amounts.ts';
 
 /** ANSI escape sequences: CSI, OSC (ended by BEL or ST), and two-character ones. */
@@ -148,9 +150,17 @@ export function lineSplitter(onLine: (line: string) => void): LineSplitter {
   };
 }
 
-/** A step's title as it stands beside its stage's name: what repeats the name is left out. */
-export function titleBeside(stage: string, title: string): string {
+/** A step's title as it stands beside its stage's name, in one line: what repeats the name is left out. */
+export function titleBeside(stage: string, given: string): string {
+  const title = shownName(given);
   if (title === stage) return '';
   const rest = title.startsWith(`${stage} `) ? title.slice(stage.length + 1) : title;
   return /^\(.*\)$/.test(rest) ? rest.slice(1, -1) : rest;
+}
+
+/** A word as a shell takes it, in one line whatever is in it: commands that a person is told to type. */
+export function shellWord(word: string): string {
+  if (/^[\w./~+@%,:=-]+$/.test(word)) return word;
+  if (!/[\x00-\x1f\x7f]/.test(word)) return `'${word.replaceAll("'", "'\\''")}'`;
+  return `$'${shownName(word.replaceAll('\\', '\\\\').replaceAll("'", "\\'"))}'`;
 }

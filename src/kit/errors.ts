@@ -72,10 +72,11 @@ export function errnoOf(error: unknown): string | undefined {
   return error.code === 'UNKNOWN' && 'errno' in error && error.errno === -EDQUOT ? 'EDQUOT' : error.code;
 }
 
-/** What SQLite's words for a full disk and for a database without the right to write mean, as system errors. */
+/** What SQLite's words for a full or failing disk and for a database without the right to write mean, as system errors. */
 function sqliteErrno(error: unknown): string | undefined {
   const text = error instanceof Error ? error.message : '';
   if (/database or disk is full/i.test(text)) return 'ENOSPC';
+  if (/disk I\/O error/i.test(text)) return 'EIO';
   if (!/attempt to write a readonly database/i.test(text)) return undefined;
   // Root has all rights: what refuses it is the disk.
   return process.getuid?.() === 0 ? 'EROFS' : 'EACCES';
@@ -100,6 +101,11 @@ export function explainSystemError(error: unknown, doing: string): unknown {
       hint: 'Change to one that is there: cd /',
     });
   switch (sqliteErrno(error) ?? errnoOf(error)) {
+    case 'EIO':
+      return outside('disk-error', `The disk could not be read or written to while ${doing}.`, {
+        ...rest,
+        hint: 'Look at its space (`df`), at its health (`dmesg`), and at the limit of a file (`ulimit -f`).',
+      });
     case 'ENOSPC':
     case 'EDQUOT':
       return outside('no-space', `No space is left on the disk while ${doing}.`, {

@@ -67,3 +67,18 @@ export function encodeName(name: string): Buffer {
 export function fsPath(path: string): string | Buffer {
   return escaped.test(path) ? encodeName(path) : path;
 }
+
+/** The name as people are shown it, in one line and obeyed by no terminal: `\\n`, `\\x1b`, and bytes that are no UTF-8 as `\\xff`. */
+export function shownName(name: string): string {
+  return name
+    .replace(
+      /[\x00-\x1f\x7f-\x9f]/g,
+      (at) => ({ '\n': '\\n', '\r': '\\r', '\t': '\\t' })[at] ?? hexEscape(at),
+    )
+    .replace(new RegExp(escaped, 'g'), hexEscape);
+}
+
+/** The low byte alone: of an escaped one, that is what stands in the name. */
+function hexEscape(character: string): string {
+  return `\\x${(character.charCodeAt(0) & 0xff).toString(16).padStart(2, '0')}`;
+}

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256 } from '../kit/digest.ts';
-import type { SnapshotId, StepId, StepKey, StepUsage } from '../plan/index.ts';
+import type { PlanLocation, SnapshotId, StepId, StepKey, StepUsage } from '../plan/index.ts';
 import { type Database, transaction } from './database.ts';
 import { touchSnapshots } from './snapshots.ts';
 import type { Store } from './store.ts';
@@ -17,6 +17,8 @@ export interface StepRecord {
   stage: string;
   title: string;
   internal: boolean;
+  /** Where a person wrote it. */
+  location?: PlanLocation | undefined;
   /** Finds the same step in another build of the same build file. */
   slot: string;
   key?: StepKey | undefined;
@@ -58,7 +60,7 @@ export function recordBuild(store: Store, build: BuildRecord): void {
     ).run(build.id, build.buildFile, build.startedMs, build.endedMs, build.outcome, idle);
     const insert = db.prepare(
       `INSERT INTO build_steps (build, step, position, stage, title, internal, slot, key, state, reason, inputs,
-         duration_ms, snapshot, workspace, usage) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         duration_ms, snapshot, workspace, usage, location) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     for (const [position, step] of build.steps.entries()) {
       insert.run(
@@ -77,6 +79,7 @@ export function recordBuild(store: Store, build: BuildRecord): void {
         step.snapshot ?? null,
         step.workspace ?? null,
         step.usage === undefined ? null : JSON.stringify(step.usage),
+        step.location === undefined ? null : JSON.stringify(step.location),
       );
     }
     const old = db
@@ -122,17 +125,20 @@ export function listBuilds(store: Store, buildFile?: string): Omit<BuildRecord, 
 export function stepsOf(store: Store, build: string): StepRecord[] {
   const rows = store.db
     .prepare(
-      `SELECT step, stage, title, internal, slot, key, state, reason, inputs, duration_ms AS durationMs, snapshot, workspace
+      `SELECT step, stage, title, internal, slot, key, state, reason, inputs, duration_ms AS durationMs, snapshot, workspace,
+         location
        FROM build_steps WHERE build = ? ORDER BY position`,
     )
-    .all(build) as unknown as (Omit<StepRecord, 'inputs' | 'internal'> & {
+    .all(build) as unknown as (Omit<StepRecord, 'inputs' | 'internal' | 'location'> & {
     inputs: string;
     internal: number;
+    location: string | null;
   })[];
   return rows.map((row) => ({
     ...row,
     internal: row.internal === 1,
     inputs: JSON.parse(row.inputs) as InputFacts,
+    location: row.location === null ? undefined : (JSON.parse(row.location) as PlanLocation),
   }));
 }
 

@@ -365,4 +365,8 @@ export const migrations: readonly string[] = [
     used_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- JSON: PlanLocation. Where the step stood in the build file when it was built; builds before didn't keep it.
+  ALTER TABLE build_steps ADD COLUMN location TEXT;
+  `,
 ];

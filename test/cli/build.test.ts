@@ -92,6 +92,11 @@ test('a change of one stage runs it and those after it; plan says so before, exp
   const explained = cambium('explain', 'b');
   expect(explained.stdout).toContain('apply.sh');
   expect(explained.stdout).toMatch(/^ +- file 755 /m);
+  expect(explained.stdout).toMatch(/edited\/\S+:2, built just now$/m);
+  expect(cambium('explain', 'c').stdout).toMatch(/^ +parent: b\n +- \w{64}\n +\+ \w{64}$/m);
+  tree('edited', { a: 'echo a >"$chroot/a"', c: 'echo c >"$chroot/c"' });
+  expect(cambium('build', root).status).toBe(0);
+  expect(cambium('explain', 'b').stdout).toMatch(/, built just now; no build since then has such a step$/m);
   expect(cambium('explain', 'bb')).toMatchObject({ status: 2 });
 });
 

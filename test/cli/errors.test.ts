@@ -95,6 +95,8 @@ test('a bug is one line and a hint; the stack is for CAMBIUM_DEBUG', () => {
 test('system errors that a person can mend are told as such', () => {
   const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
   expect(asUserError(full)).toMatchObject({ code: 'no-space', exitCode: 3 });
+  // As SQLite says it.
+  expect(asUserError(new Error('disk I/O error'))).toMatchObject({ code: 'disk-error', exitCode: 3 });
 });
 
 test('for programs: the facts in one line', () => {

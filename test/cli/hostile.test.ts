@@ -1,9 +1,9 @@
 /** Input that nobody means: what is said of it, and that the program stays in hand. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { boxImage } from '../support/box-image.ts';
-import { type CliOptions, cambium, cambiumOk, startCambium } from '../support/cli.ts';
+import { type CliOptions, cambium, cambiumOk, program, startCambium } from '../support/cli.ts';
 import { type Scratch, scratch } from '../support/scratch.ts';
 
 let place: Scratch;
@@ -60,6 +60,52 @@ test('a name with a line break stays in its row', () => {
   cambiumOk(['build', path], at);
   writeFileSync(place.path('names/a\nb\tc'), '2');
   expect(cambiumOk(['plan', path], at).stdout).toMatch(/ a\\nb\\tc changed$/m);
+});
+
+test('names that hold escape sequences are shown, and obeyed by no terminal', () => {
+  const path = project('escapes', 'FROM scratch\nCOPY . /\n');
+  const odd = 'a\x1b[2Jb\nc';
+  writeFileSync(place.path('escapes', odd), '1');
+  cambiumOk(['build', path, '-t', 'escapes:1'], at);
+  writeFileSync(place.path('escapes', odd), '2');
+  const built = cambiumOk(
+    ['build', path, '-t', 'escapes:2', '-o', `type=tar,dest=${place.path('t\n\x1b')}`],
+    at,
+  );
+  const explained = cambiumOk(['explain', 'COPY . /'], at);
+  const compared = cambiumOk(['image', 'diff', 'escapes:1', 'escapes:2'], at);
+  expect(built.stderr).toContain('RUN (a\\x1b[2Jb\\nc changed)');
+  expect(built.stderr).toMatch(/writing tar .*t\\n\\x1b\n/);
+  expect(explained.stdout).toMatch(/^ +a\\x1b\[2Jb\\nc\n +- file 644 /m);
+  expect(compared.stdout).toMatch(/^~ \/a\\x1b\[2Jb\\nc .*content$/m);
+});
+
+test('a store and a project at any path; what is to be typed next fits a shell', () => {
+  const store = place.path(`st'o\n:r,=\\ "e`);
+  const odd = `pro'j\n:e,=\\ ct`;
+  const path = project(odd, 'FROM context\nRUN echo 1 > /file\nRUN exit 4\n');
+  const oci = place.path('box-layout/');
+  cambiumOk(['image', 'export', 'box', '-o', `type=oci,dest=${oci}`], at);
+  const args = ['build', path, '--build-context', `context=oci-layout://${oci}`, '--store', store];
+  const failed = cambium(args, { store: place.path('another') });
+  expect(failed.stderr).toContain('The command exited with 4.');
+  expect(failed.code).toBe(1);
+  const typed = /hint: .*: cambium (shell --failed .*)$/m.exec(failed.stderr)?.[1] ?? '';
+  const words = execFileSync('bash', ['-c', `printf '%s\\0' ${typed}`], { encoding: 'utf8' }).split('\0');
+  expect(words.slice(0, -1)).toEqual(['shell', '--failed', '--store', store]);
+  expect(cambiumOk(['shell', '--failed', '--store', store, 'cat', '/file'], at).stdout).toBe('1\n');
+  expect(cambium(['doctor', '--repair', '--store', store], at).stdout).toContain('The store is sound.');
+});
+
+test('an error of a build whose events can be written nowhere goes to standard error', () => {
+  const path = project('full', 'FROM box\nRUN true\n');
+  const { status, stderr } = spawnSync(
+    'sh',
+    ['-c', '"$0" -- "$1" build --progress json "$2" >/dev/full', process.execPath, program, path],
+    { env: { ...process.env, CAMBIUM_STORE: at.store, NODE_EXTRA_CA_CERTS: undefined }, encoding: 'utf8' },
+  );
+  expect(stderr).toMatch(/^error: No space is left on the disk/);
+  expect(status).toBe(3);
 });
 
 test('a link out of the context leads nowhere, and no ignore file is to blame', () => {

@@ -67,3 +67,28 @@ stat -c '%a' $chroot/bin/su $chroot/bin/other > $chroot/modes`),
   const built = tree.build(await tree.plan());
   expect(built.read('chroot/modes')?.toString()).toBe('4755\n755\n');
 });
+
+test('a lib/ without a prelude has ours; one of its own is alone', async () => {
+  using tree = makeTree({
+    'spec/test.spec': 'stage late\n',
+    'lib/helpers.sh': 'mine=yes\n',
+    'lib/more.bash': 'more=yes\n',
+    'stages/late/config.sh':
+      '#!/bin/bash\n# Finds the rest by itself.\nsource lib/prelude_config.bash\nvalue=1; persist value\n',
+    'stages/late/apply.sh': apply('source $base_dir/lib/more.bash\necho $mine $more $value > $chroot/seen'),
+  });
+  const built = tree.build(await tree.plan());
+  expect(built.read('chroot/seen')?.toString()).toBe('yes yes 1\n');
+
+  using other = makeTree({
+    'spec/test.spec': 'stage late\n',
+    'lib/prelude_apply.bash': 'chroot=$1/chroot\nmkdir $chroot\n',
+    'stages/late/apply.sh': apply('ls $base_dir/lib > $chroot/seen'),
+  });
+  expect(
+    other
+      .build(await other.plan())
+      .read('chroot/seen')
+      ?.toString(),
+  ).toBe('prelude_apply.bash\n');
+});

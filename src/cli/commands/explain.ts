@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { ExplainResult } from '../../build/index.ts';
+import { shownName } from '../../kit/names.ts';
 import { storeOption } from '../build-flags.ts';
 import { shortPath } from '../errors.ts';
 import { addExamples } from '../help.ts';
@@ -35,12 +36,15 @@ function show({ step, build, reason, changes }: ExplainResult): void {
   const why =
     step.state === 'reused' ? 'nothing that it depends on has changed' : (reason ?? 'no reason was noted');
   print(`${bold(step.stage)} ${dim(step.title)}: ${step.state}${took}: ${why}\n`);
-  print(dim(`  ${shortPath(build.buildFile)}, built ${formatAge(Date.now() - build.startedMs)}\n`));
-  for (const { name, before, after, files } of changes) {
-    print(`\n  ${bold(name)}\n`);
+  const { file = build.buildFile, line } = step.location ?? {};
+  const place = shownName(shortPath(file)) + (line === undefined ? '' : `:${line}`);
+  const since = build.isLast ? '' : '; no build since then has such a step';
+  print(dim(`  ${place}, built ${formatAge(Date.now() - build.startedMs)}${since}\n`));
+  for (const { name, stage, before, after, files } of changes) {
+    print(`\n  ${bold(shownName(name))}${stage === undefined ? '' : `: ${stage}`}\n`);
     if (files && files.length > 0) {
       for (const file of files.slice(0, shownFiles)) {
-        print(`    ${file.path}\n`);
+        print(`    ${shownName(file.path)}\n`);
         showChange('      ', file.before, file.after);
       }
       if (files.length > shownFiles)
@@ -53,5 +57,6 @@ function show({ step, build, reason, changes }: ExplainResult): void {
 
 function showChange(indent: string, before: string | undefined, after: string | undefined): void {
   const { red, green } = colorsFor(standardOutput);
-  print(`${indent}${red('-')} ${before ?? 'absent'}\n${indent}${green('+')} ${after ?? 'absent'}\n`);
+  const shown = (value = 'absent') => shownName(value);
+  print(`${indent}${red('-')} ${shown(before)}\n${indent}${green('+')} ${shown(after)}\n`);
 }

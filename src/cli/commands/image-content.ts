@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { type Difference, type ImageContext, requireImage, shortName, tagsOf } from '../../images/index.ts';
 import { wrongUse } from '../../kit/errors.ts';
+import { shownName } from '../../kit/names.ts';
 import type { Store } from '../../store/store.ts';
 import type { LocalWorker } from '../../workers/local/index.ts';
 import { readOnePlatform } from '../dockerfile-flags.ts';
@@ -169,7 +170,8 @@ async function diff(store: Store, before: string, after: string, asJson: boolean
   });
 }
 
-function differenceLine({ path, kind, aspects }: Difference): string {
+function differenceLine({ path: given, kind, aspects }: Difference): string {
+  const path = shownName(given);
   const { green, red, yellow, dim } = colorsFor(standardOutput);
   if (kind === 'added') return `${green('+')} /${path}\n`;
   if (kind === 'removed') return `${red('-')} /${path}\n`;

@@ -8,6 +8,7 @@ import { shortPath } from '../errors.ts';
 import { addExamples } from '../help.ts';
 import { print } from '../io.ts';
 import { dockerfileTemplate, specTemplate, type TemplateFile } from '../templates.ts';
+import { shellWord } from '../text.ts';
 
 export function define(): Command {
   const command = new Command('init')
@@ -43,7 +44,7 @@ function start(dir: string, isDockerfile: boolean): void {
   } catch (error) {
     throw explainSystemError(error, `writing to ${dir}`);
   }
-  const where = dir === process.cwd() ? '' : ` ${quoted(shortPath(dir))}`;
+  const where = dir === process.cwd() ? '' : ` ${shellWord(shortPath(dir))}`;
   print(`Build it: cambium build${where}\n`);
 }
 
@@ -52,11 +53,6 @@ function buildFilesIn(dir: string): string[] {
   if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return [];
   const usual = ['cambium.ts', 'Dockerfile', 'Containerfile'];
   return readdirSync(dir).filter((name) => usual.includes(name) || name.endsWith('.spec'));
-}
-
-/** As a shell takes it. */
-function quoted(path: string): string {
-  return /^[\w./~+@%,:=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 function write(dir: string, { path, text, isExecutable }: TemplateFile): void {

@@ -1,4 +1,5 @@
 /** `cambium dev` as a whole: the session, and what reacts to its images, to keys and to signals. */
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { findImage, shortName } from '../../images/index.ts';
@@ -9,6 +10,7 @@ import { tell } from '../io.ts';
 import { liveOf } from '../live/find.ts';
 import { withStore } from '../open-store.ts';
 import { openProjectOf } from '../project.ts';
+import { storeFlagOf } from '../report.ts';
 import { checkResultFile, requestOf, writeResultFiles } from '../run-build.ts';
 import { listenForInterrupts } from '../signals.ts';
 import type { DevFlags } from './flags.ts';
@@ -77,10 +79,6 @@ export async function develop(flags: BuildFlags, wish: DevFlags): Promise<void> 
       tell('the live builder goes on: to end it, cambium dev --clean\n');
     process.exitCode = isQuit ? ExitCode.done : ExitCode.interrupted;
   });
-}
-
-function storeFlagOf({ storeDir }: BuildFlags): string {
-  return storeDir === undefined ? '' : ` --store ${storeDir}`;
 }
 
 /** What this process writes itself: a build because of it would have no end. */

@@ -126,6 +126,6 @@ function line(
 function stageWidth(view: BuildView, screen: Screen): number {
   let longest = 8;
   for (const step of view.steps) if (isShown(step)) longest = Math.max(longest, displayWidth(step.stage));
-  for (const name of view.outputs.keys()) longest = Math.max(longest, displayWidth(name));
+  for (const { name } of view.outputs.values()) longest = Math.max(longest, displayWidth(name));
   return Math.min(longest, Math.max(8, Math.floor(screen.columns / 3)));
 }

@@ -2,6 +2,7 @@
  * Progress for logs: every line of output, each with its step's number, in the form that people know from BuildKit.
  * A step that another one interrupted is set apart by an empty line.
  */
+import { shownName } from '../../kit/names.ts';
 import type { BuildEvent, StepId } from '../../plan/index.ts';
 import {
   cleanLine,
@@ -101,10 +102,13 @@ export function plainRenderer(write: (text: string) => void): Renderer {
     }
   };
   const onOutputEvent = (event: Extract<BuildEvent, { output: string }>) => {
-    const to = section(`output ${event.output}`, `writing ${event.output}`, event.at);
+    const to = section(`output ${event.output}`, `writing ${shownName(event.output)}`, event.at);
     if (event.type === 'output-progress') say(to, event.message);
     if (event.type === 'output-done') {
-      say(to, `DONE ${formatDuration(event.durationMs)} ${event.dest} (${formatBytes(event.bytes)})`);
+      say(
+        to,
+        `DONE ${formatDuration(event.durationMs)} ${shownName(event.dest)} (${formatBytes(event.bytes)})`,
+      );
     }
   };
 

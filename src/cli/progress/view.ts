@@ -1,4 +1,6 @@
 /** What is known of a build at one moment, put together from its events. Renderers draw it. */
+
+import { shownName } from '../../kit/names.ts';
 import type { BuildDone, BuildEvent, StepFailure, StepId, Warning } from '../../plan/index.ts';
 import { cleanLine, type LineSplitter, lineSplitter, titleBeside } from '../text.ts';
 
@@ -116,13 +118,13 @@ function plan(view: BuildView, event: Extract<BuildEvent, { type: 'step-planned'
 
 function applyOutputEvent(view: BuildView, event: Extract<BuildEvent, { output: string }>): void {
   if (event.type === 'output-started') {
-    view.outputs.set(event.output, { name: event.output, startedAt: event.at });
+    view.outputs.set(event.output, { name: shownName(event.output), startedAt: event.at });
     return;
   }
   const output = view.outputs.get(event.output);
   if (!output) return;
   if (event.type === 'output-progress') output.message = event.message;
-  else output.done = { dest: event.dest, bytes: event.bytes, durationMs: event.durationMs };
+  else output.done = { dest: shownName(event.dest), bytes: event.bytes, durationMs: event.durationMs };
 }
 
 /** Whether a person sees this step: those that only carry inputs show when they fail. */

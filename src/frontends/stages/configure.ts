@@ -10,7 +10,7 @@ import type { Complaint } from '../complaints.ts';
 import type { SnapshotFiles } from '../request.ts';
 import { hasConfig, isInside, stageNames } from './folder.ts';
 import { copyOfInput, declaredInputs, namedInputs, settingsPath } from './inputs.ts';
-import { bashFolder, libraryOf } from './library.ts';
+import { bashFolder, libraryCopies } from './library.ts';
 
 /** Name that steps of this part bear as their stage. */
 export const configureStage = 'configure';
@@ -97,7 +97,7 @@ function configureInputs(request: ConfigureRequest, spec: string, complaints: Co
   const { tree, settings } = request;
   const copies: Copy[] = [
     { from: { type: 'folder', path: bashFolder() }, paths: ['driver.bash'], dest: '/driver/driver.bash' },
-    { from: { type: 'folder', path: libraryOf(tree) }, paths: ['.'], dest: '/build/lib/' },
+    ...libraryCopies(tree, '/build/lib/'),
     ...specCopies(request, spec),
   ];
   const inputs = new Set<string>([settingsPath]);

@@ -1,7 +1,8 @@
 /** Our own Bash files: the driver that evaluates specs, and the library for trees that have none. */
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { wrongUse } from '../../kit/errors.ts';
+import type { Copy } from '../../plan/index.ts';
 import { isInside } from './folder.ts';
 
 /**
@@ -17,11 +18,20 @@ export function bashFolder(): string {
   }
 }
 
-/** Host folder of the library that the stages of `tree` use: the tree's own lib/, or else ours. */
-export function libraryOf(tree: string): string {
+/**
+ * Copies that make up the lib/ that the stages of `tree` see, at `dest`: the tree's own, laid over ours where it has no
+ * prelude.
+ */
+export function libraryCopies(tree: string, dest: string): Copy[] {
+  return librariesOf(tree).map((path) => ({ from: { type: 'folder', path }, paths: ['.'], dest }));
+}
+
+function librariesOf(tree: string): string[] {
+  const ours = join(bashFolder(), 'lib');
   const own = join(tree, 'lib');
-  if (!existsSync(own)) return join(bashFolder(), 'lib');
+  if (!statSync(own, { throwIfNoEntry: false })?.isDirectory()) return [ours];
   const path = realpathSync.native(own);
-  if (isInside(realpathSync.native(tree), path)) return path;
+  if (isInside(realpathSync.native(tree), path))
+    return readdirSync(path).some((name) => /^prelude_.*\.bash$/.test(name)) ? [path] : [ours, path];
   throw wrongUse('path-leaves-folder', `${own} is a link to ${path}, outside of ${tree}.`);
 }

@@ -6,7 +6,7 @@ import { computeField } from '../compute.ts';
 import { warmField } from '../warmth.ts';
 import { configureStep, stageEnvironment } from './configure.ts';
 import { copyOfInput } from './inputs.ts';
-import { libraryOf } from './library.ts';
+import { libraryCopies } from './library.ts';
 import type { CommandStage, FolderStage, StageStep, StagesRequest } from './types.ts';
 
 /**
@@ -26,8 +26,8 @@ export function stageSteps(request: StagesRequest, root: '/' | '/chroot'): Step[
   let previous =
     request.base === undefined ? undefined : steps.findLast((step) => step.id !== ':builder')?.id;
   const calls = new Map<string, number>();
-  let found: string | undefined;
-  const library = () => (found ??= libraryOf(request.tree));
+  let found: readonly Copy[] | undefined;
+  const library = () => (found ??= libraryCopies(request.tree, '/lib/'));
   for (const stage of request.stages) {
     const call = (calls.get(stage.name) ?? 0) + 1;
     calls.set(stage.name, call);
@@ -82,8 +82,8 @@ interface Place {
   builder: RunRoot;
   id: StepId;
   previous: StepId | undefined;
-  /** Host folder of the library that stages use. */
-  library: () => string;
+  /** The library that stages use. */
+  library: () => readonly Copy[];
 }
 
 function stepsOf(stage: StageStep, place: Place): Step[] {
@@ -180,7 +180,7 @@ function stageInputs(stage: FolderStage, { request, library }: Place): Copy[] {
     dest: `${dest}/${folder.script}`,
   };
   const copies: Copy[] = stage.fromConfigure ? [made, script] : [own];
-  copies.push({ from: { type: 'folder', path: library() }, paths: ['.'], dest: '/lib/' });
+  copies.push(...library());
   for (const input of stage.inputs) copies.push(copyOfInput(tree, input, '', globalSettings));
   if (stage.settings !== undefined) {
     const file = { path: 'assets/settings.bash', data: stage.settings, mode: 0o644 };

@@ -1,6 +1,6 @@
 # For apply.sh: the stage's settings, the root folder of the image in $chroot, package management. $1 is the work folder.
-source "$base_dir/lib/prelude_common.bash"
-source "$base_dir/lib/helpers.sh"
+source "${BASH_SOURCE[0]%/*}/prelude_common.bash"
+source "${BASH_SOURCE[0]%/*}/helpers.sh"
 
 work=$1
 chroot=${chroot:=$work/chroot}

@@ -1,4 +1,4 @@
-# Where things are, for every script of a stage. Needs $base_dir; $0 is the script itself.
+# Where things are, for every script of a stage. $0 is the script itself.
 set -e
 set -u
 

@@ -1,6 +1,6 @@
 # For config.sh: checks of settings, and the functions that hand them on to the stage. $1 is the settings file.
-source "$base_dir/lib/prelude_common.bash"
-source "$base_dir/lib/helpers.sh"
+source "${BASH_SOURCE[0]%/*}/prelude_common.bash"
+source "${BASH_SOURCE[0]%/*}/helpers.sh"
 source "$1"
 
 mkdir -p "$assets_dir"

@@ -20,7 +20,7 @@ import { newId } from '../../../store/runs.ts';
 import { readUsage } from './cgroups.ts';
 import { childrenOf } from './children.ts';
 import { mayBeRuntimes, startFailure } from './failures.ts';
-import { logFile, quoted } from './launch.ts';
+import { logFile, logTo, quoted } from './launch.ts';
 import { type OutputReader, readOutput } from './output.ts';
 import { findProgram } from './programs.ts';
 import { endResident, makeExecFolder, type Resident, runtimeOf } from './resident.ts';
@@ -136,7 +136,7 @@ function start(
   const words = [
     ...[findProgram('nsenter') ?? 'nsenter', '--target', String(target), '--pid', '--mount', '--', runtime],
     ...(cgroups === null ? [] : ['--cgroup-manager=disabled']),
-    ...['--root', `${bundle}/state`, '--log', logFile(folder), '--log-format', 'json'],
+    ...['--root', `${bundle}/state`, ...logTo(runtime, folder)],
     ...['exec', '--process', '/proc/self/fd/3', id],
   ];
   const script = [

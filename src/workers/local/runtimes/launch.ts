@@ -6,6 +6,7 @@ import type { Signal } from '../../../kit/signal-names.ts';
 import { childrenOf } from './children.ts';
 import { insideOf } from './inside.ts';
 import type { OwnCgroups } from './own-cgroups.ts';
+import { isCrun } from './programs.ts';
 import { hiddenByShell, makeStarter, type Starter } from './starters.ts';
 import type { Inside, RunRequest } from './types.ts';
 
@@ -38,6 +39,12 @@ export function logFile(bundle: string): string {
   return `${bundle}/runtime.log`;
 }
 
+/** Flags that have the runtime log into its bundle. Of a path that holds a colon, crun takes what is before it for a kind of log. */
+export function logTo(runtime: string, bundle: string): string[] {
+  const kind = isCrun(runtime) ? 'file:' : '';
+  return ['--log', `${kind}${logFile(bundle)}`, '--log-format', 'json'];
+}
+
 /** Where the runtime keeps what it knows of a container. */
 export function stateOf(bundle: string, id: string): string {
   return `${bundle}/state/${id}`;
@@ -50,7 +57,7 @@ export function beginWith(
 ): void {
   const args = [
     ...(cgroups === undefined ? [] : ['--cgroup-manager=disabled']),
-    ...['--root', `${bundle}/state`, '--log', logFile(bundle), '--log-format', 'json'],
+    ...['--root', `${bundle}/state`, ...logTo(runtime, bundle)],
     'run',
     // Kept, so that a cgroup of its own can be read after the end.
     ...(cgroups === undefined ? ['--keep'] : []),

@@ -36,5 +36,9 @@ export function identityOf(path: string): string {
 
 /** Whether a runtime can leave the cgroups of its containers to us. */
 export function leavesCgroups(runtime: string): boolean {
+  return isCrun(runtime);
+}
+
+export function isCrun(runtime: string): boolean {
   return basename(runtime) === 'crun';
 }
