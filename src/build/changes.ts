@@ -111,7 +111,8 @@ export function reasonOf(changes: readonly FactChange[] | undefined, isForced: b
 function describe({ name, files }: FactChange): string[] {
   if (files && files.length > 0) return files.map(({ path }) => path);
   if (name === 'parent') return ['the step before it'];
-  if (name === 'command') return ['its command'];
+  if (name === 'command' || name === 'kind') return [`its ${name}`];
+  if (name.startsWith('source: ')) return [`its ${name.slice('source: '.length)}`];
   if (name === 'format') return ['the way keys are made'];
   const copied = copiedTo(name);
   if (copied) return [copied.path === '.' ? copied.dest : copied.path];

@@ -1,10 +1,11 @@
 /** A build as the command line has it: flags in, progress while it lasts, files and an exit code at its end. */
-import { statSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { BuildRequest, BuildResult } from '../frontends/build-request.ts';
 import type { OpenProject } from '../frontends/open-project.ts';
 import type { VerifyResult } from '../frontends/verify.ts';
 import { ExitCode, explainSystemError, outside, UserError, wrongUse } from '../kit/errors.ts';
+import { statIfThere } from '../kit/stat.ts';
 import type { BuildEvent, EventSink } from '../plan/index.ts';
 import type { Store } from '../store/store.ts';
 import type { BuildFlags } from './build-flags.ts';
@@ -156,9 +157,9 @@ function remembering(sink: EventSink) {
 /** Before anything is built: what can't be written at its end. */
 export function checkResultFile(flag: string, file: string | undefined): void {
   if (file === undefined) return;
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
+  if (statIfThere(file)?.isDirectory())
     throw wrongUse('bad-result-file', `The file ${file} of ${flag} is a folder.`);
-  if (!statSync(dirname(file), { throwIfNoEntry: false })?.isDirectory())
+  if (!statIfThere(dirname(file))?.isDirectory())
     throw wrongUse(
       'bad-result-file',
       `The file ${file} of ${flag} can't be written: there is no folder ${dirname(file)}.`,

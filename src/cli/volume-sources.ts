@@ -7,6 +7,7 @@ import { copyMetadata } from '../kit/copy-node.ts';
 import { copyTree } from '../kit/copy-tree.ts';
 import { wrongUse } from '../kit/errors.ts';
 import { findInRoot } from '../kit/in-root.ts';
+import { statIfThere } from '../kit/stat.ts';
 import { hideLogins } from '../kit/url-logins.ts';
 import { readEntry } from '../kit/walk.ts';
 import type { Run } from '../store/runs.ts';
@@ -53,7 +54,7 @@ export function volumeSource(text: string, place: Place): VolumeSource {
   const git = text.startsWith('git+') ? readGitUrl(text.slice('git+'.length)) : parseGitUrl(text);
   if (git !== undefined) return fromGit({ keepGitFolder: true, ...git }, place);
   const path = resolve(place.cwd, text);
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statIfThere(path);
   if (stats?.isDirectory()) return fromFolder(realpathSync(path), place);
   if (stats !== undefined) return fromArchive(path, path, place);
   if (volume !== undefined) return fromVolume(volume, place);

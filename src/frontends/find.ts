@@ -1,7 +1,8 @@
 /** Which build file a command line means, and what it is built with. */
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { wrongUse } from '../kit/errors.ts';
+import { statIfThere } from '../kit/stat.ts';
 
 const forms = 'A build file is a Dockerfile, a spec (ending in .spec) or cambium.ts.';
 
@@ -28,7 +29,7 @@ export function findBuildFile(
     return { path: fileFlag ?? 'Dockerfile', context: where };
   const path = resolve(cwd, where);
   if (fileFlag !== undefined) return named(path, fileFlag, cwd);
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statIfThere(path);
   if (stats === undefined) throw missing(path);
   if (stats.isDirectory()) return inFolder(path);
   if (/\.(spec|ts)$/.test(path)) return { path };
@@ -41,10 +42,10 @@ export function findBuildFile(
 function named(context: string, fileFlag: string, cwd: string): BuildFile {
   if (fileFlag !== '-') {
     const file = resolve(cwd, fileFlag);
-    const stats = statSync(file, { throwIfNoEntry: false });
+    const stats = statIfThere(file);
     // People also write it relative to the context.
     const inside = resolve(context, fileFlag);
-    const isInside = stats === undefined && statSync(inside, { throwIfNoEntry: false })?.isFile() === true;
+    const isInside = stats === undefined && statIfThere(inside)?.isFile() === true;
     if (stats === undefined && !isInside) throw missing(file);
     if (stats?.isDirectory()) return inFolder(file);
     if (/\.(spec|ts)$/.test(file)) return { path: file };
@@ -54,14 +55,14 @@ function named(context: string, fileFlag: string, cwd: string): BuildFile {
 }
 
 function folderOf(context: string): string {
-  if (statSync(context, { throwIfNoEntry: false })?.isDirectory()) return context;
+  if (statIfThere(context)?.isDirectory()) return context;
   throw wrongUse('missing-context', `${context}, the context, is not a folder.`, {
     hint: 'Name the folder whose files COPY takes.',
   });
 }
 
 function inFolder(folder: string): BuildFile {
-  const isFile = (name: string) => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile() === true;
+  const isFile = (name: string) => statIfThere(join(folder, name))?.isFile() === true;
   if (isFile('cambium.ts')) return { path: join(folder, 'cambium.ts') };
   const usual = ['Dockerfile', 'Containerfile'].find(isFile);
   if (usual !== undefined) return { path: join(folder, usual), context: folder };
@@ -80,11 +81,9 @@ function inFolder(folder: string): BuildFile {
 }
 
 function specsIn(folder: string): string[] {
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return [];
+  if (!statIfThere(folder)?.isDirectory()) return [];
   return readdirSync(folder)
-    .filter(
-      (name) => name.endsWith('.spec') && statSync(join(folder, name), { throwIfNoEntry: false })?.isFile(),
-    )
+    .filter((name) => name.endsWith('.spec') && statIfThere(join(folder, name))?.isFile())
     .sort()
     .map((name) => join(folder, name));
 }

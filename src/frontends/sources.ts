@@ -1,7 +1,7 @@
 /** Where a root filesystem comes from, as a build file names it: the forms that `FROM` knows. */
-import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { SourceLocation } from '../kit/errors.ts';
+import { statIfThere } from '../kit/stat.ts';
 import type { Source } from '../plan/index.ts';
 import type { Complaint } from './complaints.ts';
 
@@ -18,7 +18,7 @@ export function parseSource(
 ): { source: Source } | { complaint: Complaint } {
   if (text.startsWith(layoutScheme)) return parseLayout(text, tree, location);
   const path = resolve(tree, text);
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statIfThere(path);
   if (/\.(tar|tgz|tar\.gz|tar\.zst)$/.test(text)) {
     return stats?.isFile()
       ? { source: { type: 'tarball', path } }
@@ -42,7 +42,7 @@ function parseLayout(text: string, tree: string, location: SourceLocation): Retu
   // A digest follows `@`; a tag follows the last `:` that no `/` comes after.
   const parts = /^(.*)@(sha256:.*)$/.exec(rest) ?? /^(.*):([^/:]+)$/.exec(rest);
   const path = resolve(tree, parts?.[1] ?? rest);
-  if (!statSync(join(path, 'oci-layout'), { throwIfNoEntry: false })) {
+  if (!statIfThere(join(path, 'oci-layout'))) {
     return missing(`${path} is not a folder in OCI image layout.`, location);
   }
   const reference = parts?.[2];

@@ -121,6 +121,13 @@ export function explainSystemError(error: unknown, doing: string): unknown {
           hint: 'A path may have 4095 bytes, and a name in it 255.',
         },
       );
+    case 'ENOTDIR':
+    case 'ELOOP':
+      return outside(
+        'no-such-path',
+        `A path leads through a file, or through links in a circle, while ${doing}: ${shorten(error)}.`,
+        rest,
+      );
     case 'EPIPE':
       return outside('reader-gone', `What reads the output went away while ${doing}.`, rest);
     case 'EACCES':

@@ -12,7 +12,7 @@
  *     mountpoints/        what runs have mounts on, for images that lack it
  *     run/RUN/            what one process has under way; rubbish once nobody holds run/RUN/lock
  */
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { errnoOf, explainSystemError, outside, readOnlyDisk } from '../kit/errors.ts';
@@ -21,7 +21,7 @@ import { distrustUnwritten } from './boots.ts';
 import { type Database, openDatabase } from './database.ts';
 
 export interface Store {
-  /** Absolute host path of the folder. */
+  /** Absolute host path of the folder, without links. */
   dir: string;
   db: Database;
   close(): void;
@@ -45,14 +45,13 @@ export function openStore(dir: string): Store {
   }
 }
 
-function openOrMake(dir: string): Store {
-  const path = join(dir, 'cambium.db');
-  const isNew = statSync(path, { throwIfNoEntry: false }) === undefined;
-  if (isNew) {
-    makeFolder(dir, 0o711);
-    makeFolders(dir);
-  }
-  const db = openDatabase(path);
+function openOrMake(given: string): Store {
+  const isNew = statSync(join(given, 'cambium.db'), { throwIfNoEntry: false }) === undefined;
+  if (isNew) makeFolder(given, 0o711);
+  // By links the kernel would know the mounts below it under other names than we do.
+  const dir = realpathSync.native(given);
+  if (isNew) makeFolders(dir);
+  const db = openDatabase(join(dir, 'cambium.db'));
   try {
     distrustUnwritten(db, dir);
   } catch (error) {

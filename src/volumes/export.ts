@@ -1,9 +1,10 @@
 /** What a volume holds, as a folder of the host or as a tar. */
-import { mkdirSync, realpathSync, renameSync, statSync } from 'node:fs';
+import { mkdirSync, realpathSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { copyTree, mergeInto } from '../kit/copy-tree.ts';
 import { explainSystemError, wrongUse } from '../kit/errors.ts';
 import { fsPath } from '../kit/names.ts';
+import { statIfThere } from '../kit/stat.ts';
 import { setTimes } from '../kit/system.ts';
 import { copyEntry } from '../kit/tar/copy-entry.ts';
 import { treeMembers } from '../kit/tar/members.ts';
@@ -48,7 +49,7 @@ async function copyOut(
 ): Promise<Exported> {
   const told: Exported = { bytes: 0, tamed: 0, devices: 0 };
   const adapt = archive ? (entry: Entry) => entry : tamer(told);
-  const there = statSync(dest, { throwIfNoEntry: false });
+  const there = statIfThere(dest);
   const entry = adapt(readEntry(host, ''));
   if (entry === undefined) throw wrongUse('not-a-file', `${shownPlace(place)} is a device.`);
   const isFolder = entry.type === 'directory';
@@ -72,7 +73,7 @@ async function copyOut(
       renameSync(fsPath(beside), fsPath(target));
     }
   } catch (error) {
-    if (statSync(dirname(target), { throwIfNoEntry: false })?.isDirectory()) {
+    if (statIfThere(dirname(target))?.isDirectory()) {
       throw explainSystemError(error, `writing ${dest}`);
     }
     throw wrongUse('no-such-folder', `There is no folder ${dirname(target)} to write to.`, { cause: error });

@@ -1,6 +1,6 @@
 /** Input that nobody means: what is said of it, and that the program stays in hand. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { boxImage } from '../support/box-image.ts';
 import { type CliOptions, cambium, cambiumOk, program, startCambium } from '../support/cli.ts';
@@ -95,6 +95,54 @@ test('a store and a project at any path; what is to be typed next fits a shell',
   expect(words.slice(0, -1)).toEqual(['shell', '--failed', '--store', store]);
   expect(cambiumOk(['shell', '--failed', '--store', store, 'cat', '/file'], at).stdout).toBe('1\n');
   expect(cambium(['doctor', '--repair', '--store', store], at).stdout).toContain('The store is sound.');
+});
+
+test('a store that is reached by a link is the same one', () => {
+  const path = project('linked', 'FROM box\nRUN echo 1 > /file\n');
+  mkdirSync(place.path('folder'));
+  symlinkSync('folder', place.path('link'));
+  symlinkSync(at.store, place.path('folder/store'));
+  const store = place.path('link/store');
+  cambiumOk(['build', path, '-t', 'linked'], { store });
+  expect(cambiumOk(['run', 'linked', 'cat', '/file'], { store }).stdout).toBe('1\n');
+  expect(cambiumOk(['build', '--progress', 'json', path], at).stdout).not.toContain('step-started');
+});
+
+test('paths below a file, and links in a circle, are told as such', () => {
+  writeFileSync(place.path('a-file'), '');
+  symlinkSync('circle', place.path('circle'));
+  for (const odd of [place.path('a-file/x'), place.path('circle/x')]) {
+    const commands: [string[], number][] = [
+      [['build', odd], 2],
+      [['build', place.path('linked'), '-f', odd], 2],
+      [['build', place.path('linked'), '--store', odd], 3],
+      [['store', 'create', odd], 3],
+      [['store', 'create', '--btrfs', odd], 3],
+      [['init', odd], 3],
+      [['image', 'export', 'box', '-o', `type=tar,dest=${odd}`], 3],
+      [['image', 'import', odd], 2],
+      [['run', '-v', `${odd}:/x`, 'box', 'true'], 3],
+    ];
+    for (const [args, code] of commands) {
+      const told = cambium(args, at);
+      expect({ args, code: told.code, stderr: told.stderr }).toMatchObject({
+        ...{ args, code },
+        stderr: expect.stringMatching(/^error: (?!Internal)/),
+      });
+    }
+  }
+});
+
+test('a store is made in no folder that holds something else, and nothing is left of one that was refused', () => {
+  mkdirSync(place.path('full-folder'));
+  writeFileSync(place.path('full-folder/file'), '');
+  expect(cambium(['store', 'create', place.path('full-folder')], at)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('is not empty'),
+  });
+  expect(readdirSync(place.path('full-folder'))).toEqual(['file']);
+  expect(cambium(['store', 'create', '--btrfs', '--size', '1m', place.path('small')], at).code).toBe(2);
+  expect(existsSync(place.path('small'))).toBe(false);
 });
 
 test('an error of a build whose events can be written nowhere goes to standard error', () => {

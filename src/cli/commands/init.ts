@@ -1,9 +1,10 @@
 /** `cambium init`: starts a project, as a spec in Bash or a Dockerfile. Nothing that is there is written over. */
-import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { explainSystemError, wrongUse } from '../../kit/errors.ts';
 import { makeFolder } from '../../kit/make-folder.ts';
+import { statIfThere } from '../../kit/stat.ts';
 import { shortPath } from '../errors.ts';
 import { addExamples } from '../help.ts';
 import { print } from '../io.ts';
@@ -50,7 +51,7 @@ function start(dir: string, isDockerfile: boolean): void {
 
 /** Names of what `cambium build` would take for a build file. */
 function buildFilesIn(dir: string): string[] {
-  if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return [];
+  if (!statIfThere(dir)?.isDirectory()) return [];
   const usual = ['cambium.ts', 'Dockerfile', 'Containerfile'];
   return readdirSync(dir).filter((name) => usual.includes(name) || name.endsWith('.spec'));
 }

@@ -1,14 +1,16 @@
 /** `cambium store create | info`: a store in a place of one's own, and what is in one. */
-import { statfsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readdirSync, statfsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { wrongUse } from '../../kit/errors.ts';
+import { shownName } from '../../kit/names.ts';
+import { statIfThere } from '../../kit/stat.ts';
 import type { Store } from '../../store/store.ts';
 import { storeOption } from '../build-flags.ts';
 import { addExamples } from '../help.ts';
 import { print } from '../io.ts';
 import { withStore } from '../open-store.ts';
-import { formatBytes, formatTable } from '../text.ts';
+import { formatBytes, formatTable, shellWord } from '../text.ts';
 import { parseSize } from '../values.ts';
 
 export function define(): Command {
@@ -52,11 +54,25 @@ async function createStore(path: string, options: { btrfs: boolean; size?: strin
     const { mountBtrfsLoop } = await import('../../workers/local/snapshots/btrfs-loop.ts');
     const { file, isNew } = mountBtrfsLoop(dir, sizeBytes);
     print(isNew ? `made ${file} (${formatBytes(sizeBytes)})\n` : `mounted ${file}, which was there\n`);
-    fstab = `${file} ${dir} btrfs loop,noatime 0 0`;
+    fstab = `${fstabWord(file)} ${fstabWord(dir)} btrfs loop,noatime 0 0`;
+  } else if (isForeign(dir)) {
+    throw wrongUse('folder-not-empty', `The folder ${dir} is not empty.`, { hint: 'Name a new folder.' });
   }
   await withStore(dir, () => {});
-  print(`the store is ${dir}; use it with --store ${dir}, or CAMBIUM_STORE=${dir}\n`);
+  const typed = shellWord(dir);
+  print(`the store is ${shownName(dir)}; use it with --store ${typed}, or CAMBIUM_STORE=${typed}\n`);
   if (fstab !== '') print(`to have it mounted at each boot, add this line to /etc/fstab:\n${fstab}\n`);
+}
+
+/** Whether a folder has files in it and is no store: those of a store would lie among them. */
+function isForeign(dir: string): boolean {
+  if (!statIfThere(dir)?.isDirectory()) return false;
+  return !existsSync(join(dir, 'cambium.db')) && readdirSync(dir).length > 0;
+}
+
+/** A path as fstab(5) has it. */
+function fstabWord(path: string): string {
+  return path.replace(/[ \t\n\\#]/g, (at) => `\\${at.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }
 
 async function showInfo(store: Store, asJson: boolean): Promise<void> {

@@ -1,7 +1,8 @@
 /** Stage folders: `stages/NAME/` with `apply.sh` (works on the image from outside) or `inside.sh` (runs in it). */
-import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import type { SourceLocation } from '../../kit/errors.ts';
+import { statIfThere } from '../../kit/stat.ts';
 import { didYouMean } from '../../kit/suggest.ts';
 import type { Complaint } from '../complaints.ts';
 
@@ -33,7 +34,7 @@ export function findStage(
   }
   const stages = join(tree, 'stages');
   const given = join(stages, name);
-  if (!statSync(given, { throwIfNoEntry: false })?.isDirectory()) {
+  if (!statIfThere(given)?.isDirectory()) {
     const hint = didYouMean(name, stageNames(tree), `There must be a folder ${given}.`);
     return complain('missing-stage', `There is no stage \`${name}\`.`, hint);
   }
@@ -64,7 +65,7 @@ function checkScript(
     );
   }
   const file = join(path, script);
-  const stats = statSync(file, { throwIfNoEntry: false });
+  const stats = statIfThere(file);
   if (!stats?.isFile()) {
     return complain('missing-script', `stages/${name}/${script} is not a file.`);
   }
@@ -87,18 +88,16 @@ function checkScript(
 
 /** Whether a stage's folder has a config.sh that is run: as BOSH has it, only when it is executable. */
 export function hasConfig(path: string): boolean {
-  const stats = statSync(join(path, 'config.sh'), { throwIfNoEntry: false });
+  const stats = statIfThere(join(path, 'config.sh'));
   return stats?.isFile() === true && (stats.mode & 0o111) !== 0;
 }
 
 /** Names of all folders in stages/, sorted. */
 export function stageNames(tree: string): string[] {
   const stages = join(tree, 'stages');
-  if (!statSync(stages, { throwIfNoEntry: false })?.isDirectory()) return [];
+  if (!statIfThere(stages)?.isDirectory()) return [];
   return readdirSync(stages)
-    .filter(
-      (name) => nameForm.test(name) && statSync(join(stages, name), { throwIfNoEntry: false })?.isDirectory(),
-    )
+    .filter((name) => nameForm.test(name) && statIfThere(join(stages, name))?.isDirectory())
     .sort();
 }
 

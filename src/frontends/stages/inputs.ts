@@ -6,6 +6,7 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import type { SourceLocation } from '../../kit/errors.ts';
+import { statIfThere } from '../../kit/stat.ts';
 import type { Copy } from '../../plan/index.ts';
 import type { Complaint } from '../complaints.ts';
 import { isInside } from './folder.ts';
@@ -35,7 +36,7 @@ export function namedInputs(tree: string, folder: string): string[] {
 }
 
 function scan(file: string, found: Set<string>): void {
-  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return;
+  if (!statIfThere(file)?.isFile()) return;
   const code = readFileSync(file, 'utf8').replace(/^\s*#.*$/gm, '');
   for (const { pattern, prefix } of references) {
     for (const match of code.matchAll(pattern)) {
@@ -49,7 +50,7 @@ function scan(file: string, found: Set<string>): void {
 /** Paths that a stage's file `inputs` lists, one a line; `#` begins a comment. */
 export function declaredInputs(tree: string, folder: string, complaints: Complaint[]): string[] {
   const file = join(folder, 'inputs');
-  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return [];
+  if (!statIfThere(file)?.isFile()) return [];
   const paths: string[] = [];
   for (const [index, line] of readFileSync(file, 'utf8').split('\n').entries()) {
     const path = line.trim();

@@ -1,7 +1,8 @@
 /** Our own Bash files: the driver that evaluates specs, and the library for trees that have none. */
-import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { wrongUse } from '../../kit/errors.ts';
+import { statIfThere } from '../../kit/stat.ts';
 import type { Copy } from '../../plan/index.ts';
 import { isInside } from './folder.ts';
 
@@ -29,7 +30,7 @@ export function libraryCopies(tree: string, dest: string): Copy[] {
 function librariesOf(tree: string): string[] {
   const ours = join(bashFolder(), 'lib');
   const own = join(tree, 'lib');
-  if (!statSync(own, { throwIfNoEntry: false })?.isDirectory()) return [ours];
+  if (!statIfThere(own)?.isDirectory()) return [ours];
   const path = realpathSync.native(own);
   if (isInside(realpathSync.native(tree), path))
     return readdirSync(path).some((name) => /^prelude_.*\.bash$/.test(name)) ? [path] : [ours, path];

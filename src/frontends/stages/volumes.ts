@@ -1,7 +1,8 @@
 /** Volumes that a stage mounts: its file `volumes`, or the property of that name in TypeScript. What they hold is in no key. */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { type SourceLocation, UserError } from '../../kit/errors.ts';
+import { statIfThere } from '../../kit/stat.ts';
 import type { VolumeMount } from '../../plan/index.ts';
 import { checkName } from '../../volumes/index.ts';
 import type { Complaint } from '../complaints.ts';
@@ -9,7 +10,7 @@ import type { Complaint } from '../complaints.ts';
 /** Volumes that a stage's file `volumes` lists, one a line: `NAME /PATH`, and `ro` after it. `#` begins a comment. */
 export function declaredVolumes(folder: string, complaints: Complaint[]): VolumeMount[] {
   const file = join(folder, 'volumes');
-  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return [];
+  if (!statIfThere(file)?.isFile()) return [];
   return readFileSync(file, 'utf8')
     .split('\n')
     .flatMap((text, index) => {

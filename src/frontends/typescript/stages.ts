@@ -1,6 +1,7 @@
 /** The entries of an image in TypeScript → stages: folders (configured as a spec's are), commands, copies. */
-import { realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { basename, dirname, join, posix, resolve } from 'node:path';
+import { statIfThere } from '../../kit/stat.ts';
 import type { Compute, Copy, Plan, Step } from '../../plan/index.ts';
 import { type Complaint, throwComplaints } from '../complaints.ts';
 import { readCompute } from '../compute.ts';
@@ -228,7 +229,7 @@ function copyStage(
 ): StageStep | undefined {
   const { name = 'copy', owner, mode, ignore } = options;
   const path = resolve(tree, from);
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statIfThere(path);
   const complain = (code: string, message: string) => {
     complaints.push({ code, message, location });
     return undefined;

@@ -1,7 +1,8 @@
 /** Outputs appear whole or not at all: they are written under another name beside their place, then renamed. */
-import { closeSync, mkdirSync, openSync, readdirSync, realpathSync, renameSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, realpathSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, explainSystemError, wrongUse } from '../../kit/errors.ts';
+import { statIfThere } from '../../kit/stat.ts';
 import { removeTree } from '../../kit/tar/safe-root.ts';
 import { newId } from '../../store/runs.ts';
 
@@ -11,7 +12,7 @@ function besides(dest: string): string {
 
 /** Writes the file `dest` by `write`. */
 export async function replaceFile<T>(dest: string, write: (fd: number) => Promise<T>): Promise<T> {
-  const there = statSync(dest, { throwIfNoEntry: false });
+  const there = statIfThere(dest);
   if (there?.isDirectory()) {
     throw wrongUse('dest-is-a-folder', `The output's dest ${dest} is a folder.`, {
       hint: 'Name the file to write in it.',
@@ -35,7 +36,7 @@ export async function replaceFile<T>(dest: string, write: (fd: number) => Promis
 
 /** Makes the folder `dest`, which must be absent or empty, by `fill`. */
 export function makeFolder<T>(dest: string, fill: (folder: string) => Promise<T>): Promise<T> {
-  const there = statSync(dest, { throwIfNoEntry: false });
+  const there = statIfThere(dest);
   // A link stays, and leads to the new folder.
   return withPlace(there ? realpathSync(dest) : dest, async (temporary) => {
     mkdirSync(temporary);
@@ -51,7 +52,7 @@ async function withPlace<T>(dest: string, write: (temporary: string) => Promise<
     return result;
   } catch (error) {
     removeTree(temporary);
-    if (errnoOf(error) === 'ENOENT' && !statSync(dirname(dest), { throwIfNoEntry: false })) {
+    if (errnoOf(error) === 'ENOENT' && !statIfThere(dirname(dest))) {
       throw wrongUse(
         'no-such-folder',
         `The output can't be written to ${dest}: there is no folder ${dirname(dest)}.`,
@@ -64,7 +65,7 @@ async function withPlace<T>(dest: string, write: (temporary: string) => Promise<
 
 /** `absent` and `empty` places are free to be taken. */
 export function stateOf(dest: string): 'absent' | 'empty' | 'filled' | 'no-folder' {
-  const stats = statSync(dest, { throwIfNoEntry: false });
+  const stats = statIfThere(dest);
   if (stats === undefined) return 'absent';
   if (!stats.isDirectory()) return 'no-folder';
   return readdirSync(dest).length === 0 ? 'empty' : 'filled';

@@ -1,8 +1,9 @@
 /** `login` and `logout`: checks a login with its registry, and writes it where Docker would. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { explainSystemError, outside, wrongUse } from '../../kit/errors.ts';
+import { statIfThere } from '../../kit/stat.ts';
 import { parseReference } from '../references.ts';
 import { createAuthoriser } from './authorise.ts';
 import { discard } from './body.ts';
@@ -110,7 +111,7 @@ function withoutLogin({ auths }: LoginFile, domain: string): NonNullable<LoginFi
 function writeLoginFile(path: string, content: LoginFile): void {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const there = statSync(path, { throwIfNoEntry: false });
+    const there = statIfThere(path);
     const place = there ? realpathSync(path) : path;
     const temporary = `${place}.${randomBytes(6).toString('hex')}`;
     try {

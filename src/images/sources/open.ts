@@ -6,12 +6,12 @@ import {
   existsSync,
   openSync,
   readSync,
-  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, explainSystemError, type UserError, wrongUse } from '../../kit/errors.ts';
+import { statIfThere } from '../../kit/stat.ts';
 import { compressionOf, decompress } from '../../kit/tar/decompress.ts';
 import { brokenIn } from '../../kit/tar/format.ts';
 import type { Platform } from '../../plan/index.ts';
@@ -61,7 +61,7 @@ export interface Expected {
 /** Looks at what lies at `path`. Of compressed archives an uncompressed copy is made in the run's folder. */
 export async function openAny(context: ImageContext, path: string, expected: Expected = {}): Promise<Opened> {
   const { form, place = path } = expected;
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statIfThere(path);
   if (stats === undefined) throw wrongUse('missing-source', `${path} doesn't exist.`);
   if (stats.isDirectory()) {
     if (form === 'oci' || (form === undefined && isLayout(path))) return openLayout(path);

@@ -1,8 +1,9 @@
 /** Where content comes from: names of images and contexts, as FROM, COPY and mounts write them. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type SourceLocation, UserError, wrongUse } from '../../../kit/errors.ts';
 import { parseIgnoreFile } from '../../../kit/ignore.ts';
+import { statIfThere } from '../../../kit/stat.ts';
 import type { CopySource, Platform, Source } from '../../../plan/index.ts';
 import type { BaseImage, PlanRequest } from '../../request.ts';
 import { parseSource } from '../../sources.ts';
@@ -33,7 +34,7 @@ export function namedContext(
 /** A flag's value is a folder where there is one of that name, however it is written. */
 function localFolder(text: string, cwd: string): Place | undefined {
   const path = resolve(cwd, text);
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+  if (!statIfThere(path)?.isDirectory()) return undefined;
   return { source: { type: 'folder', path }, folder: folderContext(path, ignoreFile(path)) };
 }
 

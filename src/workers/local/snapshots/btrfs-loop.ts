@@ -4,7 +4,6 @@ import {
   closeSync,
   existsSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -12,6 +11,7 @@ import {
   rmSync,
 } from 'node:fs';
 import { outside, wrongUse } from '../../../kit/errors.ts';
+import { makeFolder } from '../../../kit/make-folder.ts';
 import { findProgram } from '../runtimes/programs.ts';
 
 /** mkfs.btrfs refuses less than about 109 MiB. */
@@ -35,20 +35,20 @@ export function mountBtrfsLoop(dir: string, sizeBytes: number): BtrfsLoop {
       hint: `See it with: findmnt ${dir}`,
     });
   }
-  mkdirSync(dir, { recursive: true });
+  const isNew = !existsSync(file);
+  if (isNew && sizeBytes < smallestBytes) {
+    throw wrongUse('bad-value', 'A store on btrfs needs 128m or more.', { hint: 'For example: --size 20g' });
+  }
+  makeFolder(dir);
   if (readdirSync(dir).length > 0) {
     throw wrongUse('folder-not-empty', `The folder ${dir} is not empty.`, { hint: 'Name a new folder.' });
   }
-  const isNew = !existsSync(file);
   if (isNew) makeFile(file, sizeBytes);
   call('mount', ['-t', 'btrfs', '-o', 'loop,noatime', file, dir], 'mount');
   return { file, isNew };
 }
 
 function makeFile(file: string, sizeBytes: number): void {
-  if (sizeBytes < smallestBytes) {
-    throw wrongUse('bad-value', 'A store on btrfs needs 128m or more.', { hint: 'For example: --size 20g' });
-  }
   // Under a name of its own until it is whole, so that an interrupted attempt is not mounted by the next one.
   const temporary = `${file}.${process.pid}`;
   try {
