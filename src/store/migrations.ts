@@ -369,4 +369,9 @@ export const migrations: readonly string[] = [
   -- JSON: PlanLocation. Where the step stood in the build file when it was built; builds before didn't keep it.
   ALTER TABLE build_steps ADD COLUMN location TEXT;
   `,
+  `
+  -- Paths of its own files that a step touches though nothing changed; NULL: not known. It is tried once more, to find them out.
+  ALTER TABLE warm_steps ADD COLUMN touches BLOB;
+  UPDATE warm_steps SET fitness = 'unknown' WHERE fitness = 'fit';
+  `,
 ];

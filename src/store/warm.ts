@@ -35,6 +35,8 @@ export interface WarmPart {
   seenNs: bigint;
   /** What its runs did with the base since it last ran from that; undefined: not known. */
   reads: Reads | undefined;
+  /** What it touched of its own files when it ran with nothing changed; undefined: not known. */
+  touches: ReadonlySet<string> | undefined;
   fitness: Fitness;
   /** Why it is clean-only. */
   reason: string | undefined;
@@ -51,6 +53,7 @@ interface Row {
   mounts: string;
   seen_ns: string;
   reads: Uint8Array | null;
+  touches: Uint8Array | null;
   fitness: Fitness;
   reason: string | null;
 }
@@ -68,8 +71,7 @@ export function warmPartsOf(db: Database, builder: string): Map<string, WarmPart
   return bySlot;
 }
 
-function toPart({ seen_ns, base, reason, mounts, reads, ...row }: Row): WarmPart {
-  let known: Reads | undefined;
+function toPart({ seen_ns, base, reason, mounts, reads, touches, ...row }: Row): WarmPart {
   return {
     slot: row.slot,
     part: row.part,
@@ -84,23 +86,30 @@ function toPart({ seen_ns, base, reason, mounts, reads, ...row }: Row): WarmPart
     reason: reason ?? undefined,
     // Long lists, of which most builds need none.
     get reads() {
-      if (reads === null) return undefined;
-      if (known === undefined) {
-        known = decodeReads(inflateSync(reads).toString());
-        packed.set(known, reads);
-      }
-      return known;
+      return reads === null ? undefined : unpack(reads, decodeReads);
+    },
+    get touches() {
+      return touches === null ? undefined : unpack(touches, decodePaths);
     },
   };
 }
 
-/** Of reads that came from the database, or went there: most are saved again as they are, and packing them takes longer than all else. */
-const packed = new WeakMap<Reads, Uint8Array>();
+/** Of lists that came from the database, or went there: most are saved again as they are, and packing them takes longer than all else. */
+const packed = new WeakMap<object, Uint8Array>();
+const unpacked = new WeakMap<Uint8Array, object>();
 
-function pack(reads: Reads): Uint8Array {
-  const known = packed.get(reads) ?? deflateSync(encodeReads(reads), { level: constants.Z_BEST_SPEED });
-  packed.set(reads, known);
-  return known;
+function unpack<T extends object>(bytes: Uint8Array, decode: (text: string) => T): T {
+  const list = (unpacked.get(bytes) as T | undefined) ?? decode(inflateSync(bytes).toString());
+  unpacked.set(bytes, list);
+  packed.set(list, bytes);
+  return list;
+}
+
+function pack<T extends object>(list: T | undefined, encode: (list: T) => string): Uint8Array | null {
+  if (list === undefined) return null;
+  const bytes = packed.get(list) ?? deflateSync(encode(list), { level: constants.Z_BEST_SPEED });
+  packed.set(list, bytes);
+  return bytes;
 }
 
 const letters = { changed: 'c', opened: 'o', started: 's' } as const;
@@ -115,12 +124,20 @@ function decodeReads(text: string): Reads {
   return new Map(text.split('\0').map((line) => [line.slice(1), kinds.get(line.charAt(0)) as ReadKind]));
 }
 
+function encodePaths(paths: ReadonlySet<string>): string {
+  return [...paths].join('\0');
+}
+
+function decodePaths(text: string): ReadonlySet<string> {
+  return new Set(text === '' ? [] : text.split('\0'));
+}
+
 export function saveWarmPart(db: Database, builder: string, part: WarmPart): void {
-  const reads = part.reads === undefined ? null : pack(part.reads);
   db.prepare(
     `INSERT OR REPLACE INTO warm_steps
-       (builder, slot, part, definition, lineage, key, base, result, mounts, seen_ns, reads, fitness, reason)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       (builder, slot, part, definition, lineage, key, base, result, mounts, seen_ns, reads, touches, fitness,
+        reason)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   ).run(
     builder,
     part.slot,
@@ -132,7 +149,8 @@ export function saveWarmPart(db: Database, builder: string, part: WarmPart): voi
     part.result,
     JSON.stringify(part.mounts),
     String(part.seenNs),
-    reads,
+    pack(part.reads, encodeReads),
+    pack(part.touches, encodePaths),
     part.fitness,
     part.reason ?? null,
   );

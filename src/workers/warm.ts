@@ -64,10 +64,22 @@ export type WarmOutcome =
       seenNs: bigint;
       /** Paths of the base that the run opened or changed; undefined where that can't be told. */
       reads: Reads | undefined;
+      /** Of a run on the last result; undefined where that can't be told. */
+      own?: OwnUses | undefined;
     }
   /** The changes can't be put into the last result, because of `reason`: the step has something else there, for one. */
   | { outcome: 'conflict'; reason: string }
   | Exclude<StepOutcome, { outcome: 'done' }>;
+
+/** What a run on the last result did with what the runs before it had made. */
+export interface OwnUses {
+  /** Files that it opened or changed; a folder that it removed or replaced has a `/` at its end, and stands for all below it. */
+  touched: ReadonlySet<string>;
+  /** Files of its own at paths where it had none. */
+  added: readonly string[];
+  /** It has none any more at some paths. */
+  hasRemoved: boolean;
+}
 
 export interface WarmWorker {
   /** What differs between two snapshots. Costs what was changed since they parted. */
@@ -77,9 +89,9 @@ export interface WarmWorker {
   /** Brings a last result up to date without running anything. */
   carry(step: Pick<Step, 'stage' | 'title'>, last: LastResult, base: SnapshotId | undefined): WarmOutcome;
   /** Runs a step once more on its result with nothing changed. Says why it is not fit for that, or undefined. */
-  probe(
-    task: WarmTask & { last: LastResult },
-  ): Promise<{ outcome: 'fit' } | { outcome: 'cancelled' } | Unfit>;
+  probe(task: WarmTask & { last: LastResult }): Promise<Fit | { outcome: 'cancelled' } | Unfit>;
+  /** The first of `paths` at which a snapshot has a file. */
+  firstFile(snapshot: SnapshotId, paths: Iterable<string>): string | undefined;
   /** Why an operation can't run in a live builder, in words for people; undefined when it can. */
   whyNotLive(op: RunOp): string | undefined;
   /**
@@ -87,6 +99,12 @@ export interface WarmWorker {
    * that stand for no last result of it.
    */
   sweep(builder: string): Promise<void>;
+}
+
+export interface Fit {
+  outcome: 'fit';
+  /** What it touches of its own files with nothing changed; undefined where that can't be told. */
+  touches: ReadonlySet<string> | undefined;
 }
 
 export interface Unfit {

@@ -10,7 +10,8 @@ export type Decision =
   | { do: 'keep' }
   /** What changed is of no concern to it: its last result gets the changes, and nothing runs. */
   | { do: 'carry' }
-  | { do: 'run-on-last'; reason: string }
+  /** `what`: the changes alone. */
+  | { do: 'run-on-last'; reason: string; what: string }
   | { do: 'run-on-base'; reason: string };
 
 export interface Situation {
@@ -53,7 +54,7 @@ export function decide(situation: Situation): Decision {
     };
   const hazard = warmth.mode === 'safe' ? undefined : hazardIn(changes, mountChanges, last.reads);
   if (hazard !== undefined) return { do: 'run-on-base', reason: `${what}; from its base, ${hazard}` };
-  return { do: 'run-on-last', reason: `${what}; on its last result` };
+  return { do: 'run-on-last', reason: `${what}; on its last result`, what };
 }
 
 /**

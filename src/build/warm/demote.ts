@@ -18,7 +18,16 @@ export function demote(
   if (step.op.type !== 'run') return;
   const [{ definition }] = partsOf(step as Step & { op: RunOp }, true) as [RunPart];
   saveWarmPart(store.db, builder, {
-    ...{ slot, part: 0, definition, lineage: '', mounts: {}, reads: undefined, seenNs: 0n },
+    ...{
+      slot,
+      part: 0,
+      definition,
+      lineage: '',
+      mounts: {},
+      reads: undefined,
+      touches: undefined,
+      seenNs: 0n,
+    },
     // No step has this key: what the clean lane gave is never taken for a result of the warm one.
     key: '' as StepKey,
     base: step.base && clean.get(step.base),

@@ -130,6 +130,7 @@ async function copyWarm(lane: Lane, keyed: Keyed, told: Reports): Promise<Snapsh
     lineage: '',
     mounts: {},
     reads: undefined,
+    touches: undefined,
     reason: undefined,
   } as const;
   lane.save({ ...fixed, slot, key, base, result, seenNs: 0n, fitness: 'unknown' });

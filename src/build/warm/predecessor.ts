@@ -23,7 +23,7 @@ export function predecessorOf(lane: Lane, { facts }: KeyedRun, part: RunPart): W
   return {
     lineage: lineages.get(part.step.id) as string,
     ...{ slot, part: 0, definition: part.definition, key: last.key as StepKey, result: row.id },
-    ...{ base: row.parent ?? undefined, mounts: {}, reads: undefined },
+    ...{ base: row.parent ?? undefined, mounts: {}, reads: undefined, touches: undefined },
     // When it was committed, rounded up.
     seenNs: BigInt(row.createdMs + 1) * 1_000_000n,
     ...{ fitness: 'unknown', reason: undefined },

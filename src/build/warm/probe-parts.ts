@@ -5,6 +5,7 @@ import { saveWarmPart, type WarmPart, warmPartsOf } from '../../store/warm.ts';
 import type { WarmTask, WarmWorker } from '../../workers/warm.ts';
 import type { StepTask, Worker } from '../../workers/worker.ts';
 import { computeOf, reserveFor } from '../compute.ts';
+import { type Known, knownFrom } from './known.ts';
 import { unseenSteps } from './mounts.ts';
 import { partsOf } from './parts.ts';
 
@@ -49,7 +50,7 @@ async function probePart(
   { worker, warm, limits, timeoutMs, signal }: ProbeRequest,
   step: Step & { op: RunOp },
   last: WarmPart,
-): Promise<Pick<WarmPart, 'fitness' | 'reason'> | undefined> {
+): Promise<Known | undefined> {
   const part = [...partsOf(step, true), ...partsOf(step, false)].find(
     ({ definition }) => definition === last.definition,
   );
@@ -70,7 +71,5 @@ async function probePart(
   if (held === undefined) return undefined;
   const tried = await warm.probe(task);
   if (tried.outcome === 'cancelled') return undefined;
-  return tried.outcome === 'unfit'
-    ? { fitness: 'clean-only', reason: tried.reason }
-    : { fitness: 'fit', reason: undefined };
+  return knownFrom(tried);
 }

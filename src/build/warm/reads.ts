@@ -4,7 +4,7 @@ import type { Reads } from '../../store/warm.ts';
 import type { TreeChange } from '../../workers/warm.ts';
 
 /** Whether a path, or a folder above it as a whole, is among the `reads` of a part. */
-export function hasRead(reads: Reads, path: string): boolean {
+export function hasRead(reads: Pick<ReadonlySet<string>, 'has'>, path: string): boolean {
   if (reads.has(path)) return true;
   for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1))
     if (reads.has(path.slice(0, at + 1))) return true;

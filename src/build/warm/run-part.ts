@@ -7,6 +7,7 @@ import { computeOf, reserveFor } from '../compute.ts';
 import { locate } from '../locate.ts';
 import { decide } from './decide.ts';
 import { hazardIn } from './hazards.ts';
+import { type Known, knownFrom, knownOf, knownWithOtherNames, leftBehind } from './known.ts';
 import type { CleanRun } from './lane.ts';
 import { type BroughtMounts, bringUpMounts } from './mounts.ts';
 import type { RunPart } from './parts.ts';
@@ -29,7 +30,7 @@ export interface PartPlace {
 type Ended = Extract<StepOutcome, { outcome: 'failed' | 'cancelled' }>;
 
 /** What is kept of a part that has its new result. */
-interface Made extends Pick<WarmPart, 'result' | 'seenNs' | 'reads' | 'fitness' | 'reason' | 'mounts'> {
+interface Made extends Pick<WarmPart, 'result' | 'seenNs' | 'reads' | 'mounts'>, Known {
   outcome: 'made';
   how: 'kept' | 'on-last' | 'on-base' | 'clean';
 }
@@ -38,7 +39,7 @@ interface Made extends Pick<WarmPart, 'result' | 'seenNs' | 'reads' | 'fitness' 
 interface Impossible {
   outcome: 'impossible';
   reason: string;
-  fitness: Pick<WarmPart, 'fitness' | 'reason'>;
+  known: Known;
 }
 
 export type PartOutcome = Ended | { outcome: 'done'; snapshot: SnapshotId; how: Made['how'] };
@@ -56,14 +57,18 @@ export async function runPart(place: PartPlace): Promise<PartOutcome> {
   let made: Made | Ended | Impossible = {
     outcome: 'impossible',
     reason: 'reason' in decision ? decision.reason : '',
-    fitness: fitnessOf(last),
+    known: knownOf(last),
   };
   if (last !== undefined && decision.do === 'keep') {
-    made = { ...last, ...fitnessOf(last), outcome: 'made', how: 'kept', mounts: mounts.shown };
+    made = { ...last, ...knownOf(last), outcome: 'made', how: 'kept', mounts: mounts.shown };
   } else if (last !== undefined && decision.do === 'carry') {
     made = carry(place, last, changes, mounts);
   } else if (last !== undefined && decision.do === 'run-on-last') {
     made = await runOnLast(place, last, changes, mounts, decision.reason);
+    if (made.outcome === 'impossible') {
+      made = { ...made, reason: `${decision.what}; from its base: ${made.reason}` };
+      running.beginAgain(made.reason);
+    }
   }
   if (made.outcome === 'impossible') made = await runOnBase(place, mounts.fresh, made);
   if (made.outcome !== 'made') return made;
@@ -80,12 +85,16 @@ export async function runPart(place: PartPlace): Promise<PartOutcome> {
   return { outcome: 'done', snapshot: made.result, how };
 }
 
-function pickKept({ result, seenNs, reads, fitness, reason, mounts }: Omit<Made, 'outcome' | 'how'>) {
-  return { result, seenNs, reads, fitness, reason, mounts };
-}
-
-function fitnessOf(last: WarmPart | undefined): Pick<WarmPart, 'fitness' | 'reason'> {
-  return { fitness: last?.fitness ?? 'unknown', reason: last?.reason };
+function pickKept({
+  result,
+  seenNs,
+  reads,
+  fitness,
+  reason,
+  touches,
+  mounts,
+}: Omit<Made, 'outcome' | 'how'>) {
+  return { result, seenNs, reads, fitness, reason, touches, mounts };
 }
 
 function carry(
@@ -96,7 +105,7 @@ function carry(
 ): Made | Ended | Impossible {
   const outcome = running.warm.carry(running.keyed.step, { ...last, changes }, base);
   const { reads } = last;
-  return madeOf(outcome, { ...fitnessOf(last), how: 'kept', mounts: mounts.shown, reads: () => reads });
+  return madeOf(outcome, { known: knownOf(last), how: 'kept', mounts: mounts.shown, reads: () => reads });
 }
 
 async function runOnLast(
@@ -117,84 +126,83 @@ async function runOnLast(
     last: { ...last, changes },
     ...(live.wish && { live: live.wish }),
   };
-  let fitness = fitnessOf(last);
-  if (keyed.step.warm?.mode === 'on') fitness = { fitness: 'fit', reason: undefined };
+  let known = knownOf(last);
+  if (keyed.step.warm?.mode === 'on') known = { fitness: 'fit', reason: undefined, touches: undefined };
   const probe = () => {
     const { live: _, ...rest } = task;
     return atWork(place, () => warm.probe({ ...rest, mounts: last.mounts, onOutput: () => {} }));
   };
   // What stays writes files when it likes (logs, numbers of processes): a run that changes something says nothing of the step.
-  const isKnown = fitness.fitness === 'fit' || fitness.fitness === 'clean-only';
+  const isKnown = known.fitness === 'fit' || known.fitness === 'clean-only';
   if (!isKnown && live.wish === undefined) {
     const tried = await probe();
     if (tried.outcome === 'cancelled') return { outcome: 'cancelled' };
-    fitness =
-      tried.outcome === 'unfit'
-        ? { fitness: 'clean-only', reason: tried.reason }
-        : { fitness: 'fit', reason: undefined };
+    known = knownFrom(tried);
   }
-  if (fitness.fitness === 'clean-only')
-    return { outcome: 'impossible', reason: fitness.reason ?? '', fitness };
+  if (known.fitness === 'clean-only') return { outcome: 'impossible', reason: known.reason ?? '', known };
   const outcome = await atWork(place, () => warm.run(task));
-  if (live.wish !== undefined && fitness.fitness === 'unknown') {
+  if (live.wish !== undefined && known.fitness === 'unknown') {
     if (outcome.outcome === 'failed') {
       const tried = await probe();
       if (tried.outcome === 'unfit' && tried.fails) {
-        const unfit = { fitness: 'clean-only', reason: tried.reason } as const;
-        return { outcome: 'impossible', reason: tried.reason, fitness: unfit };
+        return { outcome: 'impossible', reason: tried.reason, known: knownFrom(tried) };
       }
       if (tried.outcome !== 'cancelled') lane.save({ ...last, fitness: 'reruns' });
     }
-    fitness = { fitness: 'reruns', reason: undefined };
+    known = { fitness: 'reruns', reason: undefined, touches: undefined };
   }
   if (outcome.outcome === 'failed')
     outcome.failure.hint ??= 'It ran on its own last result. From its base: cambium build';
   const { warm: told } = keyed.step;
+  if (outcome.outcome !== 'done')
+    return madeOf(outcome, { known, how: 'on-last', mounts: mounts.shown, reads: () => undefined });
   const isTrusted = told?.argv !== undefined || told?.mode === 'safe';
-  const unread =
-    outcome.outcome === 'done' && !isTrusted ? unreadOf(last.reads, changes, outcome.reads) : undefined;
-  if (unread !== undefined)
-    return { outcome: 'impossible', reason: `on its last result it does not look at /${unread}`, fitness };
+  const { own } = outcome;
+  if (!isTrusted) {
+    const unread = unreadOf(last.reads, changes, outcome.reads);
+    if (unread !== undefined)
+      return { outcome: 'impossible', reason: `on its last result it does not look at /${unread}`, known };
+    const left = own && leftBehind(warm, known, outcome.snapshot, own);
+    if (left !== undefined) return { outcome: 'impossible', ...left };
+  }
+  if (own !== undefined && (own.hasRemoved || own.added.length > 0)) known = knownWithOtherNames(known);
   const reads = (own: WarmPart['reads']) => last.reads && own && mergeReads(last.reads, own);
-  return madeOf(outcome, { ...fitness, how: 'on-last', mounts: mounts.shown, reads });
+  return madeOf(outcome, { known, how: 'on-last', mounts: mounts.shown, reads });
 }
 
 async function runOnBase(
   place: PartPlace,
   mounts: Readonly<Record<string, WarmMount>>,
-  { reason, fitness }: Impossible,
+  { reason, known: before }: Impossible,
 ): Promise<Made | Ended> {
   const { running, clean } = place;
+  const known = knownWithOtherNames(before);
   if (clean !== undefined && !running.hasBegun()) {
     const { snapshot, reads } = await clean(reason);
     const seenNs = BigInt(Date.now() + 1) * 1_000_000n;
-    return { outcome: 'made', how: 'clean', result: snapshot, seenNs, reads, ...fitness, mounts };
+    return { outcome: 'made', how: 'clean', result: snapshot, seenNs, reads, ...known, mounts };
   }
   running.begin(reason);
   const { wish } = liveOf(place);
   const task = { ...taskOf(place, mounts), ...(wish && { live: wish }) };
   const outcome = await atWork(place, () => running.warm.run(task));
-  const made = madeOf(outcome, { ...fitness, how: 'on-base', mounts, reads: (own) => own });
+  const made = madeOf(outcome, { known, how: 'on-base', mounts, reads: (own) => own });
   if (made.outcome === 'impossible') throw new Error('a run on its base has nothing to conflict with');
   return made;
 }
 
 function madeOf(
   outcome: WarmOutcome,
-  rest: Pick<Made, 'how' | 'mounts' | 'fitness' | 'reason'> & {
-    reads: (own: WarmPart['reads']) => WarmPart['reads'];
-  },
+  {
+    known,
+    reads,
+    ...rest
+  }: Pick<Made, 'how' | 'mounts'> & { known: Known; reads: (own: WarmPart['reads']) => WarmPart['reads'] },
 ): Made | Ended | Impossible {
-  const { fitness, reason } = rest;
-  if (outcome.outcome === 'conflict')
-    return {
-      outcome: 'impossible',
-      reason: outcome.reason,
-      fitness: { fitness, reason },
-    };
+  if (outcome.outcome === 'conflict') return { outcome: 'impossible', reason: outcome.reason, known };
   if (outcome.outcome !== 'done') return outcome;
   const { snapshot: result, seenNs } = outcome;
-  return { ...rest, outcome: 'made', result, seenNs, reads: rest.reads(outcome.reads) };
+  return { ...known, ...rest, outcome: 'made', result, seenNs, reads: reads(outcome.reads) };
 }
 
 /** What its live builder is for, or why it has none though one is wished for. */

@@ -21,6 +21,8 @@ export interface Running {
   slot: string;
   /** Tells that the step began, the first time that something of it runs. */
   begin(reason: string): void;
+  /** Tells that what has begun is done once more in another way. */
+  beginAgain(reason: string): void;
   hasBegun(): boolean;
 }
 
@@ -54,6 +56,10 @@ export async function runParts(
     begin(reason) {
       if (begun === undefined) told.begin(keyed, reason);
       begun ??= reason;
+    },
+    beginAgain(reason) {
+      told.begin(keyed, reason);
+      begun = reason;
     },
     hasBegun: () => begun !== undefined,
   };

@@ -37,7 +37,9 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
     if (!caches) return { outcome: 'cancelled' };
     const { base } = task;
     const trace = task.isTraced
-      ? startTrace({ snapshots, root: workspace.root, op, start: base, base, made: new Map() })
+      ? startTrace({
+          ...{ snapshots, root: workspace.root, op, start: base, base, made: new Map(), asksForOwn: false },
+        })
       : undefined;
     const result = await runIn(place, op, workspace, { ...task, caches: caches.hosts }).finally(() =>
       trace?.stop(),
@@ -57,7 +59,7 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
       });
       isDone = true;
       await caches.keep();
-      return { outcome: 'done', snapshot, durationMs, usage, reads: trace?.reads(snapshot) };
+      return { outcome: 'done', snapshot, durationMs, usage, reads: trace?.uses(snapshot)?.reads };
     }
     if (result.outcome === 'cancelled') return { outcome: 'cancelled' };
     const kept = keepWorkspace(place, workspace, task.base, resolveSteps(op, task.snapshotOf));

@@ -38,7 +38,9 @@ export async function runLive(place: RunPlace, task: WarmTask, wish: LiveWish): 
   await untilPast(applied.times, task.signal);
   const resident = residentOf(live);
   const { captured, seenNs: before } = live;
-  const trace = startTrace({ snapshots, root, op, start: captured, base: task.base, made: applied.times });
+  const trace = startTrace({
+    ...{ snapshots, root, op, start: captured, base: task.base, made: applied.times, asksForOwn: false },
+  });
   const result = await execIn(resident, {
     argv: op.argv,
     env: op.hiddenEnv ?? {},
@@ -73,7 +75,7 @@ export async function runLive(place: RunPlace, task: WarmTask, wish: LiveWish): 
     ...{ key: undefined, parent: captured, isDelta, joins, stage, title, durationMs, usage },
   });
   settle({ captured: snapshot, result: snapshot });
-  const reads = trace?.reads(snapshot);
+  const reads = trace?.uses(snapshot)?.reads;
   // What goes on running may open any file at any time.
   const stays = leftRunning(resident).length > 0;
   return {

@@ -26,9 +26,10 @@ export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutc
     if (!applied.ok) return { outcome: 'conflict', reason: applied.reason };
     await untilPast(applied.times, task.signal);
     const { base } = task;
-    const trace = task.isProbe
-      ? undefined
-      : startTrace({ snapshots, root: workspace.root, op, start, base, made: applied.times });
+    const asksForOwn = task.last !== undefined;
+    const trace = startTrace({
+      ...{ snapshots, root: workspace.root, op, start, base, made: applied.times, asksForOwn },
+    });
     const snapshotOf = withMounts(task);
     using caches = await openCaches(place, op.mounts, { ...task, snapshotOf });
     const seen = { ...task, snapshotOf, caches: caches.hosts };
@@ -51,7 +52,8 @@ export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutc
     });
     isDone = true;
     if (!task.isProbe) await caches.keep();
-    return { outcome: 'done', snapshot, durationMs, usage, seenNs, reads: trace?.reads(snapshot) };
+    const uses = trace?.uses(snapshot);
+    return { outcome: 'done', snapshot, durationMs, usage, seenNs, reads: uses?.reads, own: uses?.own };
   } finally {
     if (!isDone) snapshots.discard(workspace);
   }

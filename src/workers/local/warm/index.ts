@@ -1,4 +1,6 @@
 /** The embedded worker's part of the warm lane. */
+import { join, posix } from 'node:path';
+import { lstatIfAny, typeOf } from '../../../kit/walk.ts';
 import type { WarmWorker } from '../../warm.ts';
 import { endStale } from '../live/end.ts';
 import { whyNotLive } from '../live/fit.ts';
@@ -6,6 +8,7 @@ import type { RunPlace } from '../run-place.ts';
 import { compareSnapshots } from './compare.ts';
 import { carry, runWarm } from './execute.ts';
 import { probe } from './probe.ts';
+import { folderCheck } from './real-folders.ts';
 import { sweepWarm } from './sweep.ts';
 
 export function warmWorker(place: RunPlace): WarmWorker {
@@ -23,9 +26,19 @@ export function warmWorker(place: RunPlace): WarmWorker {
     whyNotLive,
     carry: (step, last, base) => carry(place, step, last, base),
     probe: (task) => probe(place, task),
+    firstFile: (snapshot, paths) => firstFile(place.snapshots.mountView(snapshot), paths),
     async sweep(builder) {
       await endStale(place, builder);
       sweepWarm(place);
     },
   };
+}
+
+function firstFile(root: string, paths: Iterable<string>): string | undefined {
+  const isFolder = folderCheck(root);
+  for (const path of paths) {
+    const stats = isFolder(posix.dirname(path)) ? lstatIfAny(join(root, path)) : undefined;
+    if (stats !== undefined && typeOf(stats) !== 'directory') return path;
+  }
+  return undefined;
 }

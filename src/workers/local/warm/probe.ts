@@ -1,5 +1,5 @@
 /** Finds out whether a step may run again on its own result: once more with nothing changed, it must change nothing. */
-import type { TreeChange, Unfit, WarmTask } from '../../warm.ts';
+import type { Fit, TreeChange, Unfit, WarmTask } from '../../warm.ts';
 import type { RunPlace } from '../run-place.ts';
 import { compareSnapshots } from './compare.ts';
 import { runWarm } from './execute.ts';
@@ -11,7 +11,7 @@ const shownPaths = 3;
 export async function probe(
   place: RunPlace,
   task: WarmTask & { last: NonNullable<WarmTask['last']> },
-): Promise<{ outcome: 'fit' } | { outcome: 'cancelled' } | Unfit> {
+): Promise<Fit | { outcome: 'cancelled' } | Unfit> {
   const { result } = task.last;
   const again = await runWarm(place, { ...task, last: { ...task.last, changes: [] }, isProbe: true });
   if (again.outcome === 'cancelled') return { outcome: 'cancelled' };
@@ -24,7 +24,7 @@ export async function probe(
   if (again.outcome === 'conflict') throw new Error('nothing was changed, so nothing can conflict');
   const changes = compareSnapshots(place.snapshots, result, again.snapshot);
   removeSnapshot(place, again.snapshot);
-  if (changes.length === 0) return { outcome: 'fit' };
+  if (changes.length === 0) return { outcome: 'fit', touches: again.own?.touched };
   return {
     outcome: 'unfit',
     fails: false,

@@ -1,5 +1,5 @@
 /**
- * Which paths of its base a run has read or changed. Opening is seen by the kernel's fanotify; what was renamed, linked,
+ * Which paths a run has read or changed: those of its base, and those that it or runs before it made. Opening is seen by the kernel's fanotify; what was renamed, linked,
  * removed or had its metadata changed is seen in the result. Looking at a name or its metadata alone is not seen.
  */
 import { join, posix } from 'node:path';
@@ -7,6 +7,7 @@ import { watchOpens } from '../../../kit/fanotify.ts';
 import { lstatIfAny, typeOf } from '../../../kit/walk.ts';
 import type { RunOp, SnapshotId } from '../../../plan/index.ts';
 import type { ReadKind, Reads } from '../../../store/warm.ts';
+import type { OwnUses } from '../../warm.ts';
 import type { Snapshots } from '../snapshots/registry.ts';
 import { folderCheck } from './real-folders.ts';
 
@@ -17,7 +18,13 @@ export interface Trace {
    * The paths, once the run's result is committed; a folder that was removed or replaced, with a `/` at its end, stands for
    * all below it. Undefined where some may be missing.
    */
-  reads(result: SnapshotId): Reads | undefined;
+  uses(result: SnapshotId): Uses | undefined;
+}
+
+export interface Uses {
+  /** Of the base. */
+  reads: Reads;
+  own: OwnUses;
 }
 
 export interface TraceRequest {
@@ -30,6 +37,8 @@ export interface TraceRequest {
   start: SnapshotId | undefined;
   /** What the step runs on. */
   base: SnapshotId | undefined;
+  /** What it made in the run before, by paths, is of interest. */
+  asksForOwn: boolean;
   /** Files that the worker put into the workspace, with their times: of interest only if the run touched them. */
   made: ReadonlyMap<string, bigint>;
 }
@@ -48,7 +57,7 @@ export function startTrace(request: TraceRequest): Trace | undefined {
   };
   return {
     stop,
-    reads(result) {
+    uses(result) {
       stop();
       if (opened === undefined) return undefined;
       const view = snapshots.mountView(base);
@@ -58,12 +67,16 @@ export function startTrace(request: TraceRequest): Trace | undefined {
         return stats && typeOf(stats);
       };
       const reads = new Map<string, ReadKind>();
-      for (const path of touchedPaths(request, result, typeInBase)) reads.set(path, 'changed');
+      const { paths, touched, ...names } = touchedPaths(request, result, typeInBase);
+      for (const path of paths) reads.set(path, 'changed');
       for (const [shown, use] of opened) {
         const path = pathOf(request.op, shown);
-        if (path !== undefined && typeInBase(path) === 'file') reads.set(path, use);
+        if (path === undefined) continue;
+        const type = typeInBase(path);
+        if (type === 'file') reads.set(path, use);
+        else if (type === undefined && request.asksForOwn) touched.add(path);
       }
-      return reads;
+      return { reads, own: { touched, ...names } };
     },
   };
 }
@@ -74,19 +87,36 @@ function pathOf({ root }: TraceRequest['op'], shown: string): string | undefined
   return shown.startsWith(`${root.work}/`) ? shown.slice(root.work.length + 1) : undefined;
 }
 
+/** What is not as it was before the run: `paths` are of the base, all else is not. */
 function touchedPaths(
-  { snapshots, start, made }: TraceRequest,
+  { snapshots, start, made, asksForOwn }: TraceRequest,
   result: SnapshotId,
   typeInBase: (path: string) => string | undefined,
-): string[] {
-  return snapshots.between(start, result, ({ after, suspects }) =>
-    [...suspects].flatMap(({ path, whole }) => {
+): { paths: string[]; touched: Set<string>; added: string[]; hasRemoved: boolean } {
+  return snapshots.between(start, result, ({ before, after, suspects }) => {
+    const paths: string[] = [];
+    const touched = new Set<string>();
+    const added: string[] = [];
+    let hasRemoved = false;
+    const [wasFolder, isFolder] = [folderCheck(before), folderCheck(after)];
+    const isThere = (path: string, root: string, isIn: typeof isFolder) =>
+      isIn(posix.dirname(path)) && lstatIfAny(join(root, path)) !== undefined;
+    for (const { path, whole } of suspects) {
       const type = typeInBase(path);
-      if (type === undefined) return [];
-      if (type === 'directory') return whole ? [`${path}/`] : [];
-      const stats = lstatIfAny(join(after, path));
-      const isAsMade = stats !== undefined && stats.nlink === 1n && made.get(path) === stats.mtimeNs;
-      return isAsMade ? [] : [path];
-    }),
-  );
+      if (type === undefined) {
+        if (!asksForOwn) continue;
+        touched.add(whole ? `${path}/` : path);
+        const [was, is] = [isThere(path, before, wasFolder), isThere(path, after, isFolder)];
+        if (is && !was) added.push(path);
+        hasRemoved ||= was && !is;
+      } else if (type === 'directory') {
+        if (whole) paths.push(`${path}/`);
+      } else {
+        const stats = lstatIfAny(join(after, path));
+        const isAsMade = stats !== undefined && stats.nlink === 1n && made.get(path) === stats.mtimeNs;
+        if (!isAsMade) paths.push(path);
+      }
+    }
+    return { paths, touched, added, hasRemoved };
+  });
 }
