@@ -86,8 +86,13 @@ export interface WarmWorker {
   compare(before: SnapshotId | undefined, after: SnapshotId | undefined): TreeChange[];
   /** Runs a step, on its last result if there is one. */
   run(task: WarmTask): Promise<WarmOutcome>;
-  /** Brings a last result up to date without running anything. */
-  carry(step: Pick<Step, 'stage' | 'title'>, last: LastResult, base: SnapshotId | undefined): WarmOutcome;
+  /** Brings a last result up to date without running anything. No time in it lies ahead. */
+  carry(
+    step: Pick<Step, 'stage' | 'title'>,
+    last: LastResult,
+    base: SnapshotId | undefined,
+    signal: AbortSignal,
+  ): Promise<WarmOutcome>;
   /** Runs a step once more on its result with nothing changed. Says why it is not fit for that, or undefined. */
   probe(task: WarmTask & { last: LastResult }): Promise<Fit | { outcome: 'cancelled' } | Unfit>;
   /** The first of `paths` at which a snapshot has a file. */

@@ -23,11 +23,11 @@ export interface BroughtMounts {
   toolChanges: TreeChange[];
 }
 
-export function bringUpMounts(
+export async function bringUpMounts(
   running: Running,
   { step }: RunPart,
   last: WarmPart | undefined,
-): BroughtMounts {
+): Promise<BroughtMounts> {
   const all: BroughtMounts = { shown: {}, fresh: {}, changes: [], toolChanges: [] };
   for (const mount of step.op.mounts) {
     if (mount.type !== 'step') continue;
@@ -36,7 +36,7 @@ export function bringUpMounts(
     const before = last?.mounts[mount.target];
     if (last === undefined || before === undefined) continue;
     const changes = running.warm.compare(before.content, content);
-    const shown = bringUp(running, last, before, content, changes);
+    const shown = await bringUp(running, last, before, content, changes);
     (shown === undefined ? all.toolChanges : all.changes).push(...changes);
     all.shown[mount.target] = { content, shown: shown ?? content };
   }
@@ -61,14 +61,14 @@ export function unseenSteps({ root, mounts }: RunOp): [string, StepId][] {
 }
 
 /** Undefined where the form that was shown last can't take the changes. */
-function bringUp(
-  { warm, keyed }: Running,
+async function bringUp(
+  { warm, keyed, lane }: Running,
   { seenNs }: WarmPart,
   { content: base, shown: result }: WarmMount,
   content: SnapshotId,
   changes: readonly TreeChange[],
-): SnapshotId | undefined {
+): Promise<SnapshotId | undefined> {
   if (changes.length === 0) return result;
-  const carried = warm.carry(keyed.step, { result, base, changes, seenNs }, content);
+  const carried = await warm.carry(keyed.step, { result, base, changes, seenNs }, content, lane.signal);
   return carried.outcome === 'done' ? carried.snapshot : undefined;
 }

@@ -47,7 +47,7 @@ export type PartOutcome = Ended | { outcome: 'done'; snapshot: SnapshotId; how: 
 export async function runPart(place: PartPlace): Promise<PartOutcome> {
   const { running, part, index, lineage, base, last } = place;
   const { lane, keyed, warm, slot } = running;
-  const mounts = bringUpMounts(running, part, last);
+  const mounts = await bringUpMounts(running, part, last);
   const changes = last ? warm.compare(last.base, base) : [];
   const { isReadBySome } = lane;
   const warmth = keyed.step.warm ?? {};
@@ -62,7 +62,7 @@ export async function runPart(place: PartPlace): Promise<PartOutcome> {
   if (last !== undefined && decision.do === 'keep') {
     made = { ...last, ...knownOf(last), outcome: 'made', how: 'kept', mounts: mounts.shown };
   } else if (last !== undefined && decision.do === 'carry') {
-    made = carry(place, last, changes, mounts);
+    made = await carry(place, last, changes, mounts);
   } else if (last !== undefined && decision.do === 'run-on-last') {
     made = await runOnLast(place, last, changes, mounts, decision.reason);
     if (made.outcome === 'impossible') {
@@ -97,13 +97,14 @@ function pickKept({
   return { result, seenNs, reads, fitness, reason, touches, mounts };
 }
 
-function carry(
+async function carry(
   { running, base }: PartPlace,
   last: WarmPart,
   changes: readonly TreeChange[],
   mounts: BroughtMounts,
-): Made | Ended | Impossible {
-  const outcome = running.warm.carry(running.keyed.step, { ...last, changes }, base);
+): Promise<Made | Ended | Impossible> {
+  const { warm, keyed, lane } = running;
+  const outcome = await warm.carry(keyed.step, { ...last, changes }, base, lane.signal);
   const { reads } = last;
   return madeOf(outcome, { known: knownOf(last), how: 'kept', mounts: mounts.shown, reads: () => reads });
 }

@@ -110,8 +110,9 @@ function freshTimes(
   return ({ mtimeNs }, was) => {
     const isNew = mtimeNs > seenNs && mtimeNs <= nowNs;
     const time = isNew ? mtimeNs : earliest + (ranks.get(mtimeNs) ?? 0n);
-    // Some tools keep times in whole seconds: Python beside its compiled files, for one.
-    if (was === undefined || time / secondNs > was / secondNs) return time;
+    // Some tools keep times in whole seconds: Python beside its compiled files, for one. None has kept one that came later.
+    const isSeen = was !== undefined && was <= seenNs;
+    if (!isSeen || time / secondNs > was / secondNs) return time;
     return (was / secondNs + 1n) * secondNs;
   };
 }

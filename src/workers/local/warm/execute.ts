@@ -60,12 +60,13 @@ export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutc
 }
 
 /** Brings a last result up to date and runs nothing. `base`: what shows the changes. */
-export function carry(
+export async function carry(
   place: RunPlace,
   { stage, title }: Pick<Step, 'stage' | 'title'>,
   last: LastResult,
   base: WarmTask['base'],
-): WarmOutcome {
+  signal: AbortSignal,
+): Promise<WarmOutcome> {
   const { snapshots } = place;
   const startedMs = performance.now();
   const workspace = snapshots.fork(last.result);
@@ -73,6 +74,9 @@ export function carry(
   try {
     const applied = bringUp(place, workspace, last, base);
     if (!applied.ok) return { outcome: 'conflict', reason: applied.reason };
+    // Whoever is shown it next asks what time it is.
+    await untilPast(applied.times, signal);
+    if (signal.aborted) return { outcome: 'cancelled' };
     const durationMs = performance.now() - startedMs;
     const snapshot = snapshots.commit(workspace, {
       ...{ key: undefined, parent: last.result, isDelta: true, stage, title, durationMs },

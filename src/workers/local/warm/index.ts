@@ -24,7 +24,7 @@ export function warmWorker(place: RunPlace): WarmWorker {
       return runLive(place, task, task.live);
     },
     whyNotLive,
-    carry: (step, last, base) => carry(place, step, last, base),
+    carry: (step, last, base, signal) => carry(place, step, last, base, signal),
     probe: (task) => probe(place, task),
     firstFile: (snapshot, paths) => firstFile(place.snapshots.mountView(snapshot), paths),
     async sweep(builder) {
