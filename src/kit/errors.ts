@@ -134,13 +134,20 @@ export function explainSystemError(error: unknown, doing: string): unknown {
     case 'EPERM':
       return outside('no-permission', `Permission was denied while ${doing}: ${(error as Error).message}.`, {
         ...rest,
-        hint: 'Run as root, or choose another place with --store.',
+        hint: moreRights(),
       });
     case 'EROFS':
       return readOnlyDisk(`The disk is read-only, while ${doing}: ${(error as Error).message}.`, error);
     default:
       return error;
   }
+}
+
+/** Root is refused where it is only called so: in a container, or in a user namespace. */
+export function moreRights(): string {
+  return process.getuid?.() === 0
+    ? 'This root has not all rights: in a container, they take `docker run --privileged`. `cambium doctor` says more.'
+    : 'Run as root, or choose another place with --store.';
 }
 
 /** Whoever asks: nothing can be written to a disk that is mounted read-only. */

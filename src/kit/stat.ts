@@ -1,5 +1,5 @@
-/** What is at a path that a person gave. */
-import { type Stats, statSync } from 'node:fs';
+/** What is at a path, and whether it can be written to. */
+import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { errnoOf } from './errors.ts';
 
 /**
@@ -12,5 +12,15 @@ export function statIfThere(path: string): Stats | undefined {
   } catch (error) {
     if (errnoOf(error) === 'ENOTDIR' || errnoOf(error) === 'ELOOP') return undefined;
     throw error;
+  }
+}
+
+/** What the disk says, whoever asks: rights come second. */
+export function isOnReadOnlyDisk(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return false;
+  } catch (error) {
+    return errnoOf(error) === 'EROFS';
   }
 }

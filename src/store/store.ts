@@ -12,11 +12,12 @@
  *     mountpoints/        what runs have mounts on, for images that lack it
  *     run/RUN/            what one process has under way; rubbish once nobody holds run/RUN/lock
  */
-import { accessSync, constants, realpathSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { errnoOf, explainSystemError, outside, readOnlyDisk } from '../kit/errors.ts';
+import { errnoOf, explainSystemError, moreRights, outside, readOnlyDisk } from '../kit/errors.ts';
 import { makeFolder } from '../kit/make-folder.ts';
+import { isOnReadOnlyDisk } from '../kit/stat.ts';
 import { distrustUnwritten } from './boots.ts';
 import { type Database, openDatabase } from './database.ts';
 
@@ -31,7 +32,18 @@ export interface Store {
 export function defaultStoreDir(env: NodeJS.ProcessEnv = process.env): string {
   if (env['CAMBIUM_STORE']) return resolve(env['CAMBIUM_STORE']);
   if (process.getuid?.() === 0) return '/var/lib/cambium';
-  return join(env['XDG_DATA_HOME'] || join(homedir(), '.local/share'), 'cambium');
+  return join(env['XDG_DATA_HOME'] || join(homeFolder(), '.local/share'), 'cambium');
+}
+
+function homeFolder(): string {
+  try {
+    return homedir();
+  } catch (error) {
+    throw outside('no-home', 'HOME is not set, and the system knows no user of that number.', {
+      hint: 'Set HOME, or name the store with --store.',
+      cause: error,
+    });
+  }
 }
 
 const folders = ['snapshots', 'blobs/sha256', 'logs', 'volumes', 'kept', 'locks', 'run'];
@@ -72,16 +84,6 @@ export function makeFolders(dir: string): void {
   for (const folder of folders) makeFolder(join(dir, folder), folder === 'volumes' ? 0o700 : 0o711);
 }
 
-/** What the disk says, whoever asks: rights come second. */
-function isReadOnly(dir: string): boolean {
-  try {
-    accessSync(dir, constants.W_OK);
-    return false;
-  } catch (error) {
-    return errnoOf(error) === 'EROFS';
-  }
-}
-
 function storeError(error: unknown, dir: string): unknown {
   const code = errnoOf(error);
   const text = error instanceof Error ? error.message : String(error);
@@ -91,10 +93,10 @@ function storeError(error: unknown, dir: string): unknown {
     });
   }
   if (/readonly database|unable to open/i.test(text)) {
-    if (isReadOnly(dir)) return readOnlyDisk(`The store ${dir} is on a read-only disk.`, error);
+    if (isOnReadOnlyDisk(dir)) return readOnlyDisk(`The store ${dir} is on a read-only disk.`, error);
     return outside('no-permission', `The store ${dir} can't be opened for writing.`, {
       cause: error,
-      hint: 'Run as root, or choose another place with --store.',
+      hint: moreRights(),
     });
   }
   if (/not a database|malformed|corrupt/i.test(text)) {

@@ -177,3 +177,39 @@ test('another instruction in a place of the file is no list of facts', () => {
   const { stderr } = cambiumOk(['build', '--progress', 'plain', project('kind', 'FROM box\nCOPY . /\n')], at);
   expect(stderr).toContain('RUN (another kind of step was here)');
 });
+
+test.each([
+  ['root without capabilities', ['setpriv', '--bounding-set=-all'], /without the right to mount/],
+  ['root of a user namespace', ['unshare', '--user', '--map-root-user'], /of a user namespace only/],
+])('%s is told that it has not all rights', (_, [command = '', ...args], says) => {
+  const path = project('rights', 'FROM box\nRUN true\n');
+  const asRoot = (...words: string[]) =>
+    spawnSync(command, [...args, process.execPath, '--', program, ...words], {
+      env: { ...process.env, CAMBIUM_STORE: at.store, NODE_EXTRA_CA_CERTS: undefined },
+      encoding: 'utf8',
+    });
+  const built = asRoot('build', '--no-cache', path);
+  expect(built.stderr).toMatch(/^error: Permission was denied.*\nhint: This root has not all rights/m);
+  expect(built.status).toBe(3);
+  expect(asRoot('doctor').stdout).toMatch(says);
+});
+
+test.each([
+  [
+    'cgroups that can only be read',
+    'for m in $(awk "/cgroup/ { print \\$2 }" /proc/mounts); do mount -o remount,bind,ro $m; done',
+    /Cgroups can only be read/,
+  ],
+  ['no cgroups', 'umount -R /sys/fs/cgroup', /No cgroups are mounted/],
+  ['no /proc', 'umount -l /proc', /\/proc is not mounted/],
+])('%s: said as it is', (_, prepare, says) => {
+  const path = project('rights', 'FROM box\nRUN true\n');
+  const script = `${prepare} && exec "$0" -- "$1" build --no-cache "$2"`;
+  const { stderr, status } = spawnSync(
+    'unshare',
+    ['--mount', 'bash', '-c', script, process.execPath, program, path],
+    { env: { ...process.env, CAMBIUM_STORE: at.store, NODE_EXTRA_CA_CERTS: undefined }, encoding: 'utf8' },
+  );
+  expect(stderr).toMatch(says);
+  expect(status).toBe(3);
+});

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname } from 'node:path';
 import { UserError } from '../../kit/errors.ts';
+import { isOnReadOnlyDisk } from '../../kit/stat.ts';
 import { machineBudget, shownAmount } from '../../workers/local/compute/budget.ts';
 import { hierarchies } from '../../workers/local/runtimes/cgroups.ts';
 import { findProgram } from '../../workers/local/runtimes/programs.ts';
@@ -18,12 +19,26 @@ export function checkNode(): Finding {
 }
 
 export function checkRights(): Finding {
-  if (process.getuid?.() === 0) return ok('rights', 'root');
+  if (process.getuid?.() === 0) return rightsOfRoot();
   return missing(
     'rights',
     `user ${process.getuid?.()}: steps need mounts and namespaces`,
     'run as root: sudo cambium …',
   );
+}
+
+/** CAP_SYS_ADMIN of capability.h: without it nothing is mounted. */
+const mayAdminister = 1n << 21n;
+
+/** In a container root may lack rights; in a user namespace it has them over nothing. */
+function rightsOfRoot(): Finding {
+  const effective = /^CapEff:\s*(\w+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  if ((BigInt(`0x${effective}`) & mayAdminister) === 0n)
+    return missing('rights', 'root without the right to mount', 'in a container: docker run --privileged …');
+  const isWhole = /^\s*0\s+0\s+4294967295$/m.test(readFileSync('/proc/self/uid_map', 'utf8'));
+  if (!isWhole)
+    return missing('rights', 'root of a user namespace only', 'run as root of the machine: sudo cambium …');
+  return ok('rights', 'root');
 }
 
 export function checkOverlay(): Finding {
@@ -61,6 +76,14 @@ export function checkCgroups(): Finding {
   const old = found.filter(({ version }) => version === 1);
   if (found.length === 0) {
     return missing('cgroups', 'no cgroup file system is mounted', 'mount -t cgroup2 cgroup2 /sys/fs/cgroup');
+  }
+  const fixed = found.find(({ mount }) => isOnReadOnlyDisk(mount));
+  if (fixed !== undefined) {
+    return missing(
+      'cgroups',
+      `${fixed.mount} can only be read`,
+      `mount -o remount,rw ${fixed.mount}; in a container: docker run --privileged …`,
+    );
   }
   const controllers = new Set(old.flatMap((hierarchy) => [...hierarchy.controllers]));
   if (unified) for (const name of controllersBelow(unified.mount)) controllers.add(name);

@@ -1,5 +1,5 @@
 /** The embedded worker: snapshots of a store, isolated runs on this machine. Needs root. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { outside } from '../../kit/errors.ts';
 import { enterPrivateMounts, unmountBelow } from '../../kit/system.ts';
 import type { SnapshotId, Source } from '../../plan/index.ts';
@@ -80,6 +80,8 @@ export function createLocalWorker(
           hint: 'Run it with sudo.',
         });
       }
+      if (!existsSync('/proc/self/mountinfo'))
+        throw outside('no-proc', '/proc is not mounted.', { hint: 'Mount it: mount -t proc proc /proc' });
       enterPrivateMounts();
       const run = beginRun(store);
       opened = { run, snapshots: openSnapshots(store, run), starters: openStarters(run.dir) };

@@ -3,7 +3,7 @@
  * several, version 2 one, a hybrid machine both). We read what the run used, and remove them; who makes them depends on the
  * runtime (`own-cgroups.ts`).
  */
-import { readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../../../kit/errors.ts';
 import type { RunUsage } from './types.ts';
@@ -177,7 +177,8 @@ async function removeFolder(folder: string): Promise<void> {
       return;
     } catch (error) {
       const code = errnoOf(error);
-      if (code === 'ENOENT') return;
+      // What can only be read says so before it looks for the name.
+      if (code === 'ENOENT' || (code === 'EROFS' && !existsSync(folder))) return;
       if (Date.now() > deadline || (code !== 'EBUSY' && code !== 'ENOTEMPTY')) throw error;
     }
     for (const name of foldersOf(folder)) await removeFolder(`${folder}/${name}`);

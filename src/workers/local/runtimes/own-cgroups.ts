@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { errnoOf, outside } from '../../../kit/errors.ts';
+import { isOnReadOnlyDisk } from '../../../kit/stat.ts';
 import { cgroupPath, type Hierarchy, hasSwapLimit, hierarchies, parentName } from './cgroups.ts';
 import { deviceRules, guardDevices } from './device-guard.ts';
 import { defaultPids, type Limits } from './types.ts';
@@ -33,10 +34,22 @@ export function makeCgroups(id: string, limits: Limits, { freezes = false } = {}
   });
   if (unified !== undefined) delegate(unified.mount);
   const folders = counting.map(({ mount }) => mount + cgroupPath(id));
-  for (const folder of folders) mkdirSync(folder, { recursive: true });
+  for (const { mount } of counting) makeCgroup(mount, cgroupPath(id));
   limit(id, counting, limits);
   confineDevices(id, counting);
   return { folders, hidden: counting.length > 1 ? unified?.mount : undefined };
+}
+
+function makeCgroup(mount: string, path: string): void {
+  try {
+    mkdirSync(mount + path, { recursive: true });
+  } catch (error) {
+    if (!isOnReadOnlyDisk(mount)) throw error;
+    throw outside('no-cgroups', `Cgroups can only be read, not made: ${mount}.`, {
+      hint: 'In a container, they take `docker run --privileged`; `cambium doctor` says more.',
+      cause: error,
+    });
+  }
 }
 
 /**
@@ -61,7 +74,7 @@ let isDelegated = false;
 /** Makes the controllers of version 2 count below our own folder. */
 function delegate(mount: string): void {
   if (isDelegated) return;
-  mkdirSync(`${mount}/${parentName}`, { recursive: true });
+  makeCgroup(mount, `/${parentName}`);
   const available = read(`${mount}/cgroup.controllers`);
   for (const folder of [mount, `${mount}/${parentName}`]) {
     const enabled = read(`${folder}/cgroup.subtree_control`);
@@ -141,7 +154,15 @@ function confineDevices(id: string, counting: readonly Hierarchy[]): void {
     return;
   }
   const devices = counting.find(({ controllers }) => controllers.includes('devices'));
-  if (devices === undefined) throw cannotLimit('devices');
+  if (devices === undefined) {
+    throw outside(
+      'no-cgroups',
+      'No cgroups are mounted that keep a command from the devices of this machine.',
+      {
+        hint: 'Mount them: mount -t cgroup2 cgroup2 /sys/fs/cgroup',
+      },
+    );
+  }
   const folder = devices.mount + cgroupPath(id);
   writeFileSync(`${folder}/devices.deny`, 'a');
   for (const rule of ['c *:* m', 'b *:* m', ...deviceRules()]) {
