@@ -39,7 +39,8 @@ export interface OpenedFiles {
 
 /**
  * Watches the file system that is mounted at `root`, or the subvolume of btrfs that is there, among all that are. Undefined
- * where the kernel doesn't allow it. Each use of a file is told once: after that it is ignored, and costs nothing.
+ * where the kernel doesn't allow it. A file that is used a second time is ignored from then on, and costs nothing: most are used
+ * once, and to have each of them ignored, and forgotten in the end, costs more than it saves.
  */
 export function watchOpens(root: string): OpenedFiles | undefined {
   const fd = fanotifyInit(
@@ -64,9 +65,12 @@ export function watchOpens(root: string): OpenedFiles | undefined {
     const path = decodeName(readlinkSync(link, { encoding: 'buffer' }));
     const name = path.startsWith(`${root}/`) ? path.slice(root.length) : path;
     const isStarted = (mask & FAN_OPEN_EXEC) !== 0n;
-    if (isStarted || !opened.has(name)) opened.set(name, isStarted ? 'started' : 'opened');
-    const known = isStarted ? FAN_OPEN | FAN_OPEN_EXEC : FAN_OPEN;
-    fanotifyMark(fd, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK, known, AT_FDCWD, link);
+    const before = opened.get(name);
+    if (isStarted || before === undefined) opened.set(name, isStarted ? 'started' : 'opened');
+    if (before !== undefined) {
+      const known = isStarted ? FAN_OPEN | FAN_OPEN_EXEC : FAN_OPEN;
+      fanotifyMark(fd, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK, known, AT_FDCWD, link);
+    }
     closeSync(file);
   };
   const drain = (): void => {

@@ -53,6 +53,8 @@ export interface LastResult {
   changes: readonly TreeChange[];
   /** No time in it that a run set is later. */
   seenNs: bigint;
+  /** What its runs did with the base, as far as that is known. */
+  reads: Reads | undefined;
 }
 
 export type WarmOutcome =
@@ -89,7 +91,7 @@ export interface WarmWorker {
   /** Brings a last result up to date without running anything. No time in it lies ahead. */
   carry(
     step: Pick<Step, 'stage' | 'title'>,
-    last: LastResult,
+    last: Omit<LastResult, 'reads'>,
     base: SnapshotId | undefined,
     signal: AbortSignal,
   ): Promise<WarmOutcome>;

@@ -29,7 +29,7 @@ afterEach(() => here[Symbol.dispose]());
 
 /** A program that prints its word; all are of one length, which is what V8 goes by. */
 function writeProgram(word: 'one' | 'two'): void {
-  const body = `const say = () => console.log('${word}', process.argv.length);\nsay();\nif (process.argv[2] === 'fail') process.exit(1);\n`;
+  const body = `const say = () => console.log('${word}', process.argv.length);\nsay();\nif (process.argv[2] === 'fail') process.exit(1);\nif (process.argv[3] === 'wait') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);\n`;
   const text = `(function(exports,require,module,__filename,__dirname){${body}})`;
   writeFileSync(here.path('program.cjs'), `// ${hexOf(sha256(text))}\n${text}`);
 }
@@ -63,6 +63,12 @@ test('a cache is written for each kind of command, and stays', () => {
   expect(run('build', 'y')).toEqual(says('one', 4));
   expect(readFileSync(cache)).toEqual(content);
   expect(caches()).toHaveLength(3);
+});
+
+test('what a rebuild waits for is not its own work, and keeps no cache from being written', () => {
+  expect(run('build', 'wait').status).toBe(0);
+  expect(caches()).toEqual([]);
+  makeCache('rebuild', 'wait');
 });
 
 test('a cache is what runs, and only that of the program as it is now', () => {

@@ -38,9 +38,8 @@ export async function runLive(place: RunPlace, task: WarmTask, wish: LiveWish): 
   await untilPast(applied.times, task.signal);
   const resident = residentOf(live);
   const { captured, seenNs: before } = live;
-  const trace = startTrace({
-    ...{ snapshots, root, op, start: captured, base: task.base, made: applied.times, asksForOwn: false },
-  });
+  const watched = { snapshots, root, op, start: captured, base: task.base, asksForOwn: false };
+  const trace = startTrace({ ...watched, made: applied.times, known: task.last?.reads });
   const result = await execIn(resident, {
     argv: op.argv,
     env: op.hiddenEnv ?? {},

@@ -37,11 +37,11 @@ export interface Snapshots extends SnapshotReader {
   discard(workspace: Workspace): void;
   /** Mounts a snapshot read-only; returns the host path. It stays until the process ends or `unmount`. */
   mountView(id: SnapshotId): string;
-  /** Calls `body` with folders that show two snapshots and where they may differ; `undefined`: an empty folder. */
+  /** Calls `body` with where two snapshots may differ, and folders that show them once it looks; `undefined`: an empty folder. */
   between<T>(
     before: SnapshotId | undefined,
     after: SnapshotId | undefined,
-    body: (views: { before: string; after: string; suspects: Iterable<Suspect> }) => T,
+    body: (between: { views: { before: string; after: string }; suspects: Iterable<Suspect> }) => T,
   ): T;
 }
 
@@ -176,9 +176,19 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
         return at;
       };
       try {
-        const [left, right] = [show(before), show(after)];
-        const suspects = driver.between(stackOf(before), stackOf(after));
-        return body({ before: left, after: right, suspects });
+        let left: string | undefined;
+        let right: string | undefined;
+        const views = {
+          get before() {
+            left ??= show(before);
+            return left;
+          },
+          get after() {
+            right ??= show(after);
+            return right;
+          },
+        };
+        return body({ views, suspects: driver.between(stackOf(before), stackOf(after)) });
       } finally {
         for (const at of own) unmount(at);
       }

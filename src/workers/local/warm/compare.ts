@@ -14,7 +14,8 @@ export function compareSnapshots(
   after: SnapshotId | undefined,
 ): TreeChange[] {
   if (before === after) return [];
-  return snapshots.between(before, after, ({ before: left, after: right, suspects }) => {
+  return snapshots.between(before, after, ({ views, suspects }) => {
+    const { before: left, after: right } = views;
     const changes: TreeChange[] = [];
     /** Folder whose content has been told already. */
     let told: string | undefined;

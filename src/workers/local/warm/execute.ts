@@ -25,10 +25,11 @@ export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutc
     const applied = bringUp(place, workspace, task.last, task.base);
     if (!applied.ok) return { outcome: 'conflict', reason: applied.reason };
     await untilPast(applied.times, task.signal);
-    const { base } = task;
-    const asksForOwn = task.last !== undefined;
+    const { base, last } = task;
+    const asksForOwn = last !== undefined;
     const trace = startTrace({
-      ...{ snapshots, root: workspace.root, op, start, base, made: applied.times, asksForOwn },
+      ...{ snapshots, root: workspace.root, op, start, base, asksForOwn },
+      ...{ made: applied.times, known: last?.reads },
     });
     const snapshotOf = withMounts(task);
     using caches = await openCaches(place, op.mounts, { ...task, snapshotOf });
@@ -63,7 +64,7 @@ export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutc
 export async function carry(
   place: RunPlace,
   { stage, title }: Pick<Step, 'stage' | 'title'>,
-  last: LastResult,
+  last: Omit<LastResult, 'reads'>,
   base: WarmTask['base'],
   signal: AbortSignal,
 ): Promise<WarmOutcome> {
@@ -92,7 +93,7 @@ export async function carry(
 function bringUp(
   { snapshots }: RunPlace,
   workspace: Workspace,
-  last: LastResult | undefined,
+  last: Omit<LastResult, 'reads'> | undefined,
   base: WarmTask['base'],
 ): Applied {
   if (last === undefined || last.changes.length === 0) return { ok: true, times: new Map() };

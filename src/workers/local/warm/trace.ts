@@ -41,6 +41,8 @@ export interface TraceRequest {
   asksForOwn: boolean;
   /** Files that the worker put into the workspace, with their times: of interest only if the run touched them. */
   made: ReadonlyMap<string, bigint>;
+  /** What earlier runs of the same did: what they opened is a file of the base, and isn't looked at again. */
+  known?: Reads | undefined;
 }
 
 /** Starts right before a run. Undefined where it can't be watched. */
@@ -72,13 +74,18 @@ export function startTrace(request: TraceRequest): Trace | undefined {
       for (const [shown, use] of opened) {
         const path = pathOf(request.op, shown);
         if (path === undefined) continue;
-        const type = typeInBase(path);
+        const type = isOpened(request.known, path) ? 'file' : typeInBase(path);
         if (type === 'file') reads.set(path, use);
         else if (type === undefined && request.asksForOwn) touched.add(path);
       }
       return { reads, own: { touched, ...names } };
     },
   };
+}
+
+function isOpened(reads: Reads | undefined, path: string): boolean {
+  const use = reads?.get(path);
+  return use === 'opened' || use === 'started';
 }
 
 /** The path in the snapshot of what a run sees as `shown`. */
@@ -93,27 +100,31 @@ function touchedPaths(
   result: SnapshotId,
   typeInBase: (path: string) => string | undefined,
 ): { paths: string[]; touched: Set<string>; added: string[]; hasRemoved: boolean } {
-  return snapshots.between(start, result, ({ before, after, suspects }) => {
+  return snapshots.between(start, result, ({ views, suspects }) => {
     const paths: string[] = [];
     const touched = new Set<string>();
     const added: string[] = [];
     let hasRemoved = false;
-    const [wasFolder, isFolder] = [folderCheck(before), folderCheck(after)];
-    const isThere = (path: string, root: string, isIn: typeof isFolder) =>
-      isIn(posix.dirname(path)) && lstatIfAny(join(root, path)) !== undefined;
+    const checks = new Map<string, ReturnType<typeof folderCheck>>();
+    const isThere = (path: string, root: string) => {
+      const isFolder = checks.get(root) ?? folderCheck(root);
+      checks.set(root, isFolder);
+      return isFolder(posix.dirname(path)) && lstatIfAny(join(root, path)) !== undefined;
+    };
     for (const { path, whole } of suspects) {
       const type = typeInBase(path);
       if (type === undefined) {
         if (!asksForOwn) continue;
         touched.add(whole ? `${path}/` : path);
-        const [was, is] = [isThere(path, before, wasFolder), isThere(path, after, isFolder)];
+        const [was, is] = [isThere(path, views.before), isThere(path, views.after)];
         if (is && !was) added.push(path);
         hasRemoved ||= was && !is;
       } else if (type === 'directory') {
         if (whole) paths.push(`${path}/`);
       } else {
-        const stats = lstatIfAny(join(after, path));
-        const isAsMade = stats !== undefined && stats.nlink === 1n && made.get(path) === stats.mtimeNs;
+        const time = made.get(path);
+        const stats = time === undefined ? undefined : lstatIfAny(join(views.after, path));
+        const isAsMade = stats !== undefined && stats.nlink === 1n && time === stats.mtimeNs;
         if (!isAsMade) paths.push(path);
       }
     }
