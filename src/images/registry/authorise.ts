@@ -19,6 +19,8 @@ export interface Authoriser {
   meet(header: string | undefined, scope: string): Promise<boolean>;
   /** Whether there is a login for the repository. */
   hasLogin(): Promise<boolean>;
+  /** What no message may hold, of all that the registry was shown. */
+  secrets(): Promise<string[]>;
 }
 
 interface Token {
@@ -52,6 +54,11 @@ export function createAuthoriser(
   };
   return {
     hasLogin: async () => (await loginOf()) !== undefined,
+    async secrets() {
+      const given = await Promise.allSettled(tokens.values());
+      const headers = given.flatMap((one) => (one.status === 'fulfilled' ? [one.value.header] : []));
+      return [...headers.map((header) => header.slice('Bearer '.length)), ...secretsOf(await loginOf())];
+    },
     async header(scope) {
       if (challenge === undefined) return undefined;
       if (challenge.scheme === 'basic') return basicOf(await loginOf());
@@ -74,7 +81,16 @@ export function createAuthoriser(
 
 function basicOf(login: Login | undefined): string | undefined {
   if (login === undefined || !('user' in login)) return undefined;
-  return `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}`;
+  return `Basic ${secretsOf(login)[0]}`;
+}
+
+/** The form in which it is sent first: what it is made of may be a part of that. */
+function secretsOf(login: Login | undefined): string[] {
+  if (login === undefined) return [];
+  if ('accessToken' in login) return [login.accessToken];
+  if ('identityToken' in login) return [login.identityToken];
+  const basic = Buffer.from(`${login.user}:${login.password}`).toString('base64');
+  return [basic, login.password].filter((text) => text !== '');
 }
 
 interface TokenRequest {
@@ -167,7 +183,7 @@ function readToken(bytes: Buffer, host: string): Token {
 }
 
 function refusal({ endpoint, login }: TokenRequest, realmHost: string, status: number, bytes: Buffer) {
-  const said = wordsOf(bytes);
+  const said = wordsOf(bytes, secretsOf(login));
   if ((status === 401 || status === 403) && login !== undefined) {
     return outside(
       'wrong-login',

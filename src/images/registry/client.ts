@@ -194,7 +194,7 @@ async function explain(
 ): Promise<UserError> {
   const { status } = answer;
   const bytes = 'bytes' in answer ? answer.bytes : await readExplanation(answer);
-  const said = wordsOf(bytes);
+  const said = wordsOf(bytes, await authoriser.secrets());
   if (status === 401 || status === 403) {
     return (await authoriser.hasLogin())
       ? outside(

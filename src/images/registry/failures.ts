@@ -55,8 +55,8 @@ export function codesOf(bytes: Buffer): string[] {
   }
 }
 
-/** ` (“the words”)` of an answer in distribution's form, or nothing. */
-export function wordsOf(bytes: Buffer): string {
+/** ` (“the words”)` of an answer in distribution's form, or nothing; without `secrets`, which some servers repeat. */
+export function wordsOf(bytes: Buffer, secrets: Iterable<string>): string {
   try {
     const value = JSON.parse(bytes.toString('utf8')) as {
       errors?: { message?: string; code?: string }[];
@@ -65,8 +65,9 @@ export function wordsOf(bytes: Buffer): string {
     };
     const first = value.errors?.[0];
     const text = first?.message || first?.code || value.details || value.message || '';
-    const clean = String(text)
-      .replace(/[^\x20-\x7e]+/g, ' ')
+    const clean = [...secrets]
+      .reduce((words, secret) => words.replaceAll(secret, '…'), String(text))
+      .replace(/[^\x20-\x7e…]+/g, ' ')
       .replace(/\s*\.?\s*$/, '')
       .slice(0, 200);
     return clean === '' ? '' : ` (${clean})`;

@@ -1,5 +1,6 @@
 /** How registries are reached: logins, tokens, TLS with authorities of our own, proxies, mirrors. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeAuthority, signed } from '../../support/certificates.ts';
 import { type CliOptions, type CliResult, cambium, cambiumOk, startCambium } from '../../support/cli.ts';
@@ -358,6 +359,27 @@ describe('tokens', () => {
     const wrong = await later(['image', 'pull', `${front.host}/app:1`], own);
     expect(wrong).toMatchObject({ code: 3, stderr: expect.stringContaining("doesn't accept the login") });
     expect(wrong.stderr).not.toContain('stale-token');
+  });
+
+  test('a server that repeats what it was shown: not told on', async () => {
+    const answers = async (asked: IncomingMessage, answer: ServerResponse) => {
+      const shown = asked.headers.authorization ?? '';
+      answer.setHeader('www-authenticate', `Bearer realm="http://${asked.headers.host}/token"`);
+      if (asked.url?.startsWith('/token')) answer.writeHead(200).end(JSON.stringify({ token: 'the-token' }));
+      else
+        answer.writeHead(401).end(JSON.stringify({ errors: [{ message: `bad: ${shown} from ${basic}` }] }));
+      return true;
+    };
+    await using server = await startFront(open.host, answers);
+    const own = fresh();
+    mkdirSync(`${own.home}/.docker`);
+    writeFileSync(
+      `${own.home}/.docker/config.json`,
+      JSON.stringify({ auths: { [server.host]: { auth: basic } } }),
+    );
+    const { code, stderr } = await later(['image', 'pull', `${server.host}/app:1`], own);
+    expect(code).toBe(3);
+    expect(stderr).toContain('bad: Bearer … from …');
   });
 });
 

@@ -114,7 +114,7 @@ export async function describeSource(
       source.type === 'image'
         ? `Or name where else it is: --build-context ${source.reference}=oci-layout://DIR`
         : '';
-    const hint = [error.hint, elsewhere].filter((text) => text).join(' ');
+    const hint = [error.hint?.replace(/\.?$/, '.'), elsewhere].filter((text) => text).join(' ');
     throw new UserError({ code, message, exitCode, location, ...(hint !== '' && { hint }) });
   }
 }
