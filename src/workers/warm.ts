@@ -55,6 +55,8 @@ export interface LastResult {
   seenNs: bigint;
   /** What its runs did with the base, as far as that is known. */
   reads: Reads | undefined;
+  /** See `Fit`. */
+  touches?: ReadonlySet<string> | undefined;
 }
 
 export type WarmOutcome =
@@ -79,8 +81,8 @@ export interface OwnUses {
   touched: ReadonlySet<string>;
   /** Files of its own at paths where it had none. */
   added: readonly string[];
-  /** It has none any more at some paths. */
-  hasRemoved: boolean;
+  /** Paths of its own at which there is nothing any more. */
+  removed: readonly string[];
 }
 
 export interface WarmWorker {
@@ -110,7 +112,10 @@ export interface WarmWorker {
 
 export interface Fit {
   outcome: 'fit';
-  /** What it touches of its own files with nothing changed; undefined where that can't be told. */
+  /**
+   * What it touches of its own files with nothing changed; undefined where that can't be told. Of files that it makes at each
+   * run with the time in their names: `timelessName`.
+   */
   touches: ReadonlySet<string> | undefined;
 }
 

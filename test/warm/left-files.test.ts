@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { cambium, cambiumOk } from '../support/cli.ts';
 import { scratch, scratchOn } from '../support/scratch.ts';
-import { cleanFiles, filesOf, type Project, project, rebuildOk } from './support/project.ts';
+import { cleanFiles, filesOf, makefile, type Project, project, rebuildOk } from './support/project.ts';
 
 let own: Project;
 afterEach(() => own[Symbol.dispose]());
@@ -91,4 +91,19 @@ test('what an archive, or a list of outputs, holds no more goes', () => {
   rebuildOk(own);
   expectClean();
   expect(cambium(['verify', '-t', 'app', '.'], own.at).code).toBe(0);
+});
+
+test('a log of each run with the time in its name does not count: there is one, and the step goes on from its last result', () => {
+  const log = 'mkdir -p /logs && touch "/logs/$(date +%Y-%m-%dT%H_%M_%S)_$$-debug-0.log"';
+  begin('overlay', `RUN ${log}; make -s`);
+  own.write({ Makefile: makefile, 'src/main.c': 'one\n', 'src/other.c': 'other\n', 'src/all.h': 'h\n' });
+  rebuildOk(own);
+  for (const text of ['two', 'three']) {
+    own.write({ 'src/main.c': `${text}\n` });
+    expect(rebuildOk(own).printed).toEqual(['CC src/main.c', 'LINK']);
+    const files = (list: string[]) => list.map((line) => line.replace(/logs\/\S+/, 'logs/one'));
+    expect(files(filesOf(own))).toEqual(files(cleanFiles(own)));
+  }
+  const verdict = cambium(['verify', '-t', 'app', '.'], own.at);
+  expect(verdict.code).toBe(0);
 });

@@ -2,6 +2,7 @@
  * Holds what the warm lane made against a clean build of the same plan, step by step. What two clean builds make
  * differently as well is told apart: that is the step's own doing.
  */
+import { timelessName } from '../../kit/time-names.ts';
 import type { Plan, RunOp, SnapshotId, Step, StepId } from '../../plan/index.ts';
 import type { TreeChange, WarmWorker } from '../../workers/warm.ts';
 import type { StepTask, Worker } from '../../workers/worker.ts';
@@ -37,14 +38,25 @@ export async function compareLanes(request: LanesRequest): Promise<Lanes> {
   if (differences.size === 0) return { drifts: [], unsteady: [] };
   const again = await buildAgain(request, differences);
   const unsteady = differencesOf(plan, warm, clean, again);
-  const pathsOf = (id: StepId) => new Set(unsteady.get(id)?.map(({ path }) => path));
   const drifting = new Map<StepId, TreeChange[]>();
   for (const [id, changes] of differences) {
-    const own = pathsOf(id);
-    const left = changes.filter(({ path }) => !own.has(path));
+    const own = new Set([...(unsteady.get(id) ?? []).map(nameOf), ...namedByTime(changes)]);
+    const left = changes.filter((change) => !own.has(nameOf(change)));
     if (left.length > 0) drifting.set(id, left);
   }
   return { drifts: firstCauses(plan, drifting), unsteady: firstCauses(plan, unsteady) };
+}
+
+const nameOf = ({ path }: TreeChange) => timelessName(path);
+
+/** Names with a time in them under which both have something: two clean builds within one second give the same. */
+function namedByTime(changes: readonly TreeChange[]): string[] {
+  const gone = new Set(changes.filter(({ kind }) => kind === 'removed').map(nameOf));
+  return changes.flatMap((change) =>
+    change.kind === 'added' && nameOf(change) !== change.path && gone.has(nameOf(change))
+      ? [nameOf(change)]
+      : [],
+  );
 }
 
 function differencesOf(

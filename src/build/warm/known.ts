@@ -4,6 +4,7 @@
  * touch it is one that the step makes no more: the bundle of the last edit, say, whose name has a digest in it.
  */
 import { posix } from 'node:path';
+import { timelessName } from '../../kit/time-names.ts';
 import type { SnapshotId } from '../../plan/index.ts';
 import type { WarmPart } from '../../store/warm.ts';
 import type { Fit, OwnUses, Unfit, WarmWorker } from '../../workers/warm.ts';
@@ -28,6 +29,14 @@ export function knownFrom(tried: Fit | Unfit): Known {
  */
 export function knownWithOtherNames(known: Known): Known {
   return known.fitness === 'fit' && (known.touches?.size ?? 0) > 0 ? { ...known, fitness: 'unknown' } : known;
+}
+
+/** Whether a run made or removed files, but for those that it makes at each run with the time in their names. */
+export function hasOtherNames({ touches }: Known, { added, removed }: OwnUses): boolean {
+  return [...added, ...removed].some((path) => {
+    const name = timelessName(path);
+    return name === path || touches?.has(name) !== true;
+  });
 }
 
 /** Why a run on the last result can't be kept, when it left a file that it makes no more; and what is known from then on. */

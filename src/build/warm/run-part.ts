@@ -7,7 +7,7 @@ import { computeOf, reserveFor } from '../compute.ts';
 import { locate } from '../locate.ts';
 import { decide } from './decide.ts';
 import { hazardIn } from './hazards.ts';
-import { type Known, knownFrom, knownOf, knownWithOtherNames, leftBehind } from './known.ts';
+import { hasOtherNames, type Known, knownFrom, knownOf, knownWithOtherNames, leftBehind } from './known.ts';
 import type { CleanRun } from './lane.ts';
 import { type BroughtMounts, bringUpMounts } from './mounts.ts';
 import type { RunPart } from './parts.ts';
@@ -141,7 +141,9 @@ async function runOnLast(
     known = knownFrom(tried);
   }
   if (known.fitness === 'clean-only') return { outcome: 'impossible', reason: known.reason ?? '', known };
-  const outcome = await atWork(place, () => warm.run(task));
+  const outcome = await atWork(place, () =>
+    warm.run({ ...task, last: { ...task.last, touches: known.touches } }),
+  );
   if (live.wish !== undefined && known.fitness === 'unknown') {
     if (outcome.outcome === 'failed') {
       const tried = await probe();
@@ -166,7 +168,7 @@ async function runOnLast(
     const left = own && leftBehind(warm, known, outcome.snapshot, own);
     if (left !== undefined) return { outcome: 'impossible', ...left };
   }
-  if (own !== undefined && (own.hasRemoved || own.added.length > 0)) known = knownWithOtherNames(known);
+  if (own !== undefined && hasOtherNames(known, own)) known = knownWithOtherNames(known);
   const reads = (own: WarmPart['reads']) => last.reads && own && mergeReads(last.reads, own);
   return madeOf(outcome, { known, how: 'on-last', mounts: mounts.shown, reads });
 }

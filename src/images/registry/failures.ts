@@ -67,7 +67,7 @@ export function wordsOf(bytes: Buffer, secrets: Iterable<string>): string {
     const text = first?.message || first?.code || value.details || value.message || '';
     const clean = [...secrets]
       .reduce((words, secret) => words.replaceAll(secret, '…'), String(text))
-      .replace(/[^\x20-\x7e…]+/g, ' ')
+      .replace(/[^\x20-\x7e\u2026]+/g, ' ')
       .replace(/\s*\.?\s*$/, '')
       .slice(0, 200);
     return clean === '' ? '' : ` (${clean})`;

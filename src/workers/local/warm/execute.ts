@@ -9,6 +9,7 @@ import { keepWorkspace, resolveSteps, runIn } from '../execute-run.ts';
 import type { RunPlace } from '../run-place.ts';
 import type { Workspace } from '../snapshots/driver.ts';
 import { type Applied, applyChanges } from './apply.ts';
+import { removeLitter } from './litter.ts';
 import { startTrace } from './trace.ts';
 
 export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutcome> {
@@ -26,6 +27,8 @@ export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutc
     if (!applied.ok) return { outcome: 'conflict', reason: applied.reason };
     await untilPast(applied.times, task.signal);
     const { base, last } = task;
+    if (last?.touches && base !== undefined)
+      removeLitter(workspace.root, snapshots.mountView(base), last.touches);
     const asksForOwn = last !== undefined;
     const trace = startTrace({
       ...{ snapshots, root: workspace.root, op, start, base, asksForOwn },

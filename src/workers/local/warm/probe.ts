@@ -1,4 +1,5 @@
 /** Finds out whether a step may run again on its own result: once more with nothing changed, it must change nothing. */
+import { timelessName } from '../../../kit/time-names.ts';
 import type { Fit, TreeChange, Unfit, WarmTask } from '../../warm.ts';
 import type { RunPlace } from '../run-place.ts';
 import { compareSnapshots } from './compare.ts';
@@ -13,7 +14,11 @@ export async function probe(
   task: WarmTask & { last: NonNullable<WarmTask['last']> },
 ): Promise<Fit | { outcome: 'cancelled' } | Unfit> {
   const { result } = task.last;
-  const again = await runWarm(place, { ...task, last: { ...task.last, changes: [] }, isProbe: true });
+  const again = await runWarm(place, {
+    ...task,
+    last: { ...task.last, changes: [], touches: undefined },
+    isProbe: true,
+  });
   if (again.outcome === 'cancelled') return { outcome: 'cancelled' };
   if (again.outcome === 'failed')
     return {
@@ -24,11 +29,19 @@ export async function probe(
   if (again.outcome === 'conflict') throw new Error('nothing was changed, so nothing can conflict');
   const changes = compareSnapshots(place.snapshots, result, again.snapshot);
   removeSnapshot(place, again.snapshot);
-  if (changes.length === 0) return { outcome: 'fit', touches: again.own?.touched };
+  const { touched, added = [] } = again.own ?? {};
+  const made = new Set(added);
+  const touches =
+    touched && new Set([...touched].map((path) => (made.has(path) ? timelessName(path) : path)));
+  // A file that it makes at each run, such as a log: those of earlier runs go before it runs again.
+  const isLitter = ({ kind, path }: TreeChange) =>
+    kind === 'added' && made.has(path) && timelessName(path) !== path;
+  const steady = changes.filter((change) => !isLitter(change));
+  if (steady.length === 0) return { outcome: 'fit', touches };
   return {
     outcome: 'unfit',
     fails: false,
-    reason: `run again on its own result, it changes ${namesOf(changes)}`,
+    reason: `run again on its own result, it changes ${namesOf(steady)}`,
   };
 }
 

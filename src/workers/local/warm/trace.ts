@@ -99,12 +99,12 @@ function touchedPaths(
   { snapshots, start, made, asksForOwn }: TraceRequest,
   result: SnapshotId,
   typeInBase: (path: string) => string | undefined,
-): { paths: string[]; touched: Set<string>; added: string[]; hasRemoved: boolean } {
+): { paths: string[]; touched: Set<string>; added: string[]; removed: string[] } {
   return snapshots.between(start, result, ({ views, suspects }) => {
     const paths: string[] = [];
     const touched = new Set<string>();
     const added: string[] = [];
-    let hasRemoved = false;
+    const removed: string[] = [];
     const checks = new Map<string, ReturnType<typeof folderCheck>>();
     const isThere = (path: string, root: string) => {
       const isFolder = checks.get(root) ?? folderCheck(root);
@@ -118,7 +118,7 @@ function touchedPaths(
         touched.add(whole ? `${path}/` : path);
         const [was, is] = [isThere(path, views.before), isThere(path, views.after)];
         if (is && !was) added.push(path);
-        hasRemoved ||= was && !is;
+        if (was && !is) removed.push(path);
       } else if (type === 'directory') {
         if (whole) paths.push(`${path}/`);
       } else {
@@ -128,6 +128,6 @@ function touchedPaths(
         if (!isAsMade) paths.push(path);
       }
     }
-    return { paths, touched, added, hasRemoved };
+    return { paths, touched, added, removed };
   });
 }
