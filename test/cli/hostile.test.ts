@@ -213,3 +213,42 @@ test.each([
   expect(stderr).toMatch(says);
   expect(status).toBe(3);
 });
+
+test('a build file in TypeScript that never ends is ended by a signal; what it logs is no output', async () => {
+  const path = place.path('endless');
+  mkdirSync(path);
+  const start = "import { command, image } from 'cambium';\nconsole.log('begun');\n";
+  writeFileSync(place.path('endless/cambium.ts'), `${start}while (true) {}\n`);
+  const { child, ended } = startCambium(['build', '--progress', 'json', path], at);
+  child.stderr?.on('data', (data: Buffer) => data.includes('begun') && child.kill('SIGINT'));
+  const { code, stdout } = await ended;
+  expect({ code, signal: child.signalCode, stdout }).toEqual({ code: null, signal: 'SIGINT', stdout: '' });
+
+  writeFileSync(
+    place.path('endless/cambium.ts'),
+    `${start}export default image({ base: 'box', stages: [command('true')] });\n`,
+  );
+  expect(cambiumOk(['build', '-q', path], at).stdout).toMatch(/^sha256:\w{64}\n$/);
+});
+
+test('a setting that changed is named, beside one whose value has line breaks', () => {
+  const path = place.path('settings');
+  mkdirSync(place.path('settings/stages/one'), { recursive: true });
+  writeFileSync(place.path('settings/stages/one/inside.sh'), '#!/bin/sh\n. "$settings_file"\n', {
+    mode: 0o755,
+  });
+  const write = (size: number) =>
+    writeFileSync(
+      place.path('settings/cambium.ts'),
+      `import { image, stage } from 'cambium';
+const settings = { text: "it's\\n#2 \\"$HOME\\" \\\\", size: ${size} };
+export default image({ base: 'box', stages: [stage('one', { settings })] });\n`,
+    );
+  write(1);
+  cambiumOk(['build', path], at);
+  write(2);
+  cambiumOk(['build', path], at);
+  expect(cambiumOk(['explain', 'one'], at).stdout).toMatch(
+    /: setting size changed\n(?:.*\n)+ +setting size\n +- \w{12}\n +\+ \w{12}\n$/,
+  );
+});

@@ -220,3 +220,26 @@ test.each(rows)('$what', async ({ body, set = {}, code, message, hint, line, col
   if (line !== undefined) expect(error.location).toMatchObject({ file: join(tree.dir, file), line });
   if (column !== undefined) expect(error.location?.column).toBe(column);
 });
+
+test.each([
+  ['image({ base: 5, stages: [] })', /^`base` of `image` must be a text, not 5\.$/],
+  ["image({ stages: 'x' })", /^`stages` of `image` must be a list, not "x"\.$/],
+  ['image()', /^What `image` is told must be an object, not undefined\.$/],
+  ['image({ stages: [{}] })', /^`stages` holds an object, which is no stage\.$/],
+  ["image({ stages: [Promise.resolve(command('true'))] })", /a promise, which is no stage/],
+  ['image({ stages: [command(7)] })', /^`run` of `command` must be a text, or .*, not 7\.$/],
+  ['image({ stages: [command([])] })', /^`run` of `command` must be .*, not a list\.$/],
+  ["image({ stages: [command('true', { nme: 'x' })] })", /^`command` has no option `nme`\.$/],
+  ["image({ stages: [command('true', null)] })", /^What `command` is told must be an object, not null\.$/],
+  ["image({ stages: [copy('/x')] })", /^`to` of `copy` must be a text, not undefined\.$/],
+  ["image({ stages: [copy('a', '/x', { owner: { uid: -1, gid: 0 } })] })", /^`owner` of `copy` must be/],
+  ["image({ stages: [copyFrom(1, '/a', '/b')] })", /^`other` of `copyFrom` must be an image/],
+  ["image({ stages: [comand('true')] })", /^TypeError: comand is not a function$/],
+  ["process.exit(0) ?? image({ stages: [command('true')] })", /process\.exit was called/],
+])('%s is refused at its line', async (text, says) => {
+  const program = `import { comand, command, copy, copyFrom, image } from 'cambium';\n\nexport default ${text};\n`;
+  using tree = makeTree({ [file]: program }, file);
+  const error = await tree.error();
+  expect(error.message).toMatch(says);
+  expect(error).toMatchObject({ exitCode: 2, location: { line: 3 } });
+});

@@ -24,6 +24,15 @@ export interface ImageEntry extends Image {
   location: PlanLocation;
 }
 
+export const authoringNames = [
+  'image',
+  'stage',
+  'command',
+  'copy',
+  'copyFrom',
+  'setting',
+] as const satisfies (keyof Module)[];
+
 /** The module's content for one build file in `folder`. */
 export function authoringModule(folder: string, file: string, setting: Settings): Module {
   const here = () => callerLocation(new Error(), folder) ?? { file };

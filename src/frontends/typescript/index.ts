@@ -12,6 +12,7 @@ import { callerLocation, type ImageEntry, type StageEntry } from './authoring.ts
 import { imageConfig } from './image.ts';
 import { runProgram } from './load.ts';
 import { checkDeclared, givenSettings, settingFunctions } from './settings.ts';
+import { entriesOf, wrongShapes } from './shapes.ts';
 import { programStages } from './stages.ts';
 
 /** The plan of the TypeScript build file `request.path`. */
@@ -46,7 +47,8 @@ interface Program {
 
 async function planImage(program: Program, { options, location }: ImageEntry): Promise<Plan> {
   const { request, tree, path, declared, others } = program;
-  const complaints: Complaint[] = [];
+  const complaints = wrongShapes({ kind: 'image', options, location });
+  throwComplaints(complaints);
   const config = imageConfig(options, location, complaints);
   const source = (text: string | undefined) => {
     if (text === undefined) return undefined;
@@ -57,9 +59,7 @@ async function planImage(program: Program, { options, location }: ImageEntry): P
   };
   const base = source(options.base);
   const builder = source(options.builder);
-  const entries = (options.stages ?? [])
-    .flat(Number.POSITIVE_INFINITY as 1)
-    .filter((entry): entry is StageEntry => Boolean(entry));
+  const entries = entriesOf(options.stages) as StageEntry[];
   if (entries.length === 0)
     complaints.push({ code: 'no-stages', message: 'The image has no stages.', location });
   throwComplaints(complaints);

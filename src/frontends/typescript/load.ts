@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { type SourceLocation, UserError, wrongUse } from '../../kit/errors.ts';
-import { authoringModule, callerLocation, type ImageEntry } from './authoring.ts';
+import { didYouMean } from '../../kit/suggest.ts';
+import { authoringModule, authoringNames, callerLocation, type ImageEntry } from './authoring.ts';
 import type { Settings } from './cambium.d.ts';
 import { keepProgram, keptProgram, runKept, standsAlone } from './compiled.ts';
+import { asGuest } from './guest.ts';
 
 /** The default export of the build file `path`; `setting` is what it imports under that name. */
 export async function runProgram(
@@ -17,7 +19,7 @@ export async function runProgram(
   const cambium = authoringModule(folder, path, setting);
   let exported: unknown;
   try {
-    exported = await run(path, cambium, cacheDir);
+    exported = await asGuest(() => run(path, cambium, cacheDir));
   } catch (error) {
     throw programError(error, path, folder);
   }
@@ -69,9 +71,16 @@ function programError(error: unknown, path: string, folder: string): unknown {
   if (syntax !== undefined) {
     return wrongUse('syntax-error', `${syntax.message}.`, { location: syntax.location, cause: error });
   }
-  const [message = ''] = error.message.split('\n');
+  // Imported names are fields of a module in the compiled text.
+  const [message = ''] = error.message.replace(/\(0 ?, ?_\w+\.(\w+)\)/g, '$1').split('\n');
+  const unknown = /^(\w+) is not a function$/.exec(message)?.[1];
+  const hint = unknown === undefined ? undefined : didYouMean(unknown, authoringNames);
   const location = callerLocation(error, folder) ?? { file: path };
-  return wrongUse('program-failed', `${error.name}: ${message}`, { location, cause: error });
+  return wrongUse('program-failed', `${error.name}: ${message}`, {
+    location,
+    cause: error,
+    ...(hint && { hint }),
+  });
 }
 
 /** Babel tells `ParseError: MESSAGE` and then ` FILE:LINE:COLUMN`, or ends its message with `(LINE:COLUMN)`. */
