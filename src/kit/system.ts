@@ -34,6 +34,7 @@ const copyFileRange = native(
 );
 const fallocate = native('int fallocate(int fd, int mode, long offset, long length)');
 const lseek = native('long lseek(int fd, long offset, int whence)');
+const posixFadvise = native('int posix_fadvise(int fd, long offset, long length, int advice)');
 const ioctlInt = native('int ioctl(int fd, unsigned long request, int argument)');
 const ioctlPointer = native('int ioctl(int fd, unsigned long request, void *argument)');
 
@@ -254,6 +255,11 @@ export function seek(fd: number, offset: number, to: keyof typeof whence): numbe
   if (result >= 0) return result;
   if (lastErrno() === 'ENXIO') return undefined;
   throw systemError('lseek');
+}
+
+/** Lets the kernel fetch a part of a file from the disk (posix_fadvise(2), POSIX_FADV_WILLNEED). A hint: nothing fails. */
+export function fetchSoon(fd: number, length: number): void {
+  posixFadvise(fd, 0, length, 3);
 }
 
 /** Makes the file `to` share all content of `from` (FICLONE); false where the file system can't. */

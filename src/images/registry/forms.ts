@@ -94,7 +94,7 @@ function fileBody(path: string, size: number): Body {
   return {
     size,
     stream: (start = 0) =>
-      createReadStream(path, { start, highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>,
+      createReadStream(path, { start, highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>,
   };
 }
 

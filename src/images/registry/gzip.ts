@@ -14,12 +14,14 @@ const deflate = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);
 
 const blockBytes = 1024 * 1024;
 const dictionaryBytes = 32 * 1024;
-/** Twice as fast as the usual 6, and 3 % bigger. */
-const level = 4;
+/** Level 4 is twice as fast as the usual 6, and 3 % bigger; with more memory than the usual 8 it is 8 % faster again. */
+const effort = { level: 4, memLevel: 9 };
 /** As many as Node has threads for it. */
 const atOnce = 4;
 /** Most blocks pack to less: then they come in one turn, not in dozens. */
 const turnBytes = 512 * 1024;
+/** A write waits for a thread behind the blocks: it takes with it what several of them gave. */
+const writeBytes = 1024 * 1024;
 
 /** RFC 1952: no name, no time, of no particular system. */
 const header = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
@@ -66,7 +68,7 @@ export function openGzip(to: number, signal?: AbortSignal): GzipPacker {
     const end = dictionaryBytes + filled;
     const plain = memory.subarray(dictionaryBytes, end);
     const packed = deflate(plain, {
-      level,
+      ...effort,
       chunkSize: turnBytes,
       finishFlush: zlib.constants.Z_SYNC_FLUSH,
       ...(size > 0 && { dictionary: memory.subarray(0, dictionaryBytes) }),
@@ -106,21 +108,47 @@ export function openGzip(to: number, signal?: AbortSignal): GzipPacker {
     },
     async settled() {
       await Promise.allSettled(under.map(({ packed }) => packed));
+      await sink.settled();
     },
   };
 }
 
-/** Writes an empty file from its start, and knows its digest at the end. */
+/** Writes an empty file from its start, and knows its digest at the end. What is given to it must not change after that. */
 export function hashedFile(to: number) {
   const hash = createHash('sha256');
+  let held: Buffer[] = [];
+  let heldBytes = 0;
   let position = 0;
+  let pending: Promise<void> = Promise.resolve();
+
+  const flush = async () => {
+    const [bytes, start] = [Buffer.concat(held), position];
+    held = [];
+    heldBytes = 0;
+    position += bytes.length;
+    await pending;
+    pending = writeAll(to, bytes, start);
+    // A failure is seen at the next flush; until then it must not count as unhandled.
+    pending.catch(() => {});
+  };
   return {
     async write(bytes: Buffer): Promise<void> {
       hash.update(bytes);
-      for (let at = 0; at < bytes.length; )
-        at += (await writeAt(to, bytes, at, bytes.length - at, position + at)).bytesWritten;
-      position += bytes.length;
+      held.push(bytes);
+      heldBytes += bytes.length;
+      if (heldBytes >= writeBytes) await flush();
     },
-    end: (): Packed => ({ digest: `sha256:${hash.digest('hex')}` as Digest, size: position }),
+    async end(): Promise<Packed> {
+      await flush();
+      await pending;
+      return { digest: `sha256:${hash.digest('hex')}` as Digest, size: position };
+    },
+    /** When nothing is being written any more. */
+    settled: () => pending.catch(() => {}),
   };
+}
+
+async function writeAll(to: number, bytes: Buffer, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; )
+    at += (await writeAt(to, bytes, at, bytes.length - at, position + at)).bytesWritten;
 }

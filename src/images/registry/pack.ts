@@ -27,11 +27,15 @@ export async function pack(
 ): Promise<Packed> {
   if (compression === 'gzip') return packGzip(from, size, to, signal);
   const sink = hashedFile(to);
-  for await (const chunk of zstdChunks(from, size)) {
-    signal?.throwIfAborted();
-    await sink.write(chunk);
+  try {
+    for await (const chunk of zstdChunks(from, size)) {
+      signal?.throwIfAborted();
+      await sink.write(chunk);
+    }
+    return await sink.end();
+  } finally {
+    await sink.settled();
   }
-  return sink.end();
 }
 
 async function packGzip(from: number, size: number, to: number, signal?: AbortSignal): Promise<Packed> {

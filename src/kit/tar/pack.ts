@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import type { Digest } from '../digest.ts';
 import { outside } from '../errors.ts';
 import { fsPath } from '../names.ts';
-import { seek } from '../system.ts';
+import { fetchSoon, seek } from '../system.ts';
 import { type MemberHeader, paddingOf } from './format.ts';
 import { encodeHeader, endOfArchive } from './write.ts';
 
@@ -43,6 +43,9 @@ export interface Packed {
 }
 
 const bufferBytes = 1024 * 1024;
+/** Members whose files are open before their turn, and what of each may come from the disk meanwhile. */
+const aheadMembers = 16;
+const aheadBytes = 2 * 1024 * 1024;
 const zeros = Buffer.alloc(bufferBytes);
 const writeAt = promisify(write);
 
@@ -51,11 +54,11 @@ export async function packTar(items: Iterable<PackItem>, options: PackOptions): 
   const sink = openSink(options);
   try {
     let members = 0;
-    for (const { member, content } of items) {
+    for (const { member, file } of openedAhead(items)) {
       members += 1;
       await sink.put(encodeHeader(member));
-      if (member.type !== 'file' || member.size === 0) continue;
-      await putContent(sink, content as string, member.size);
+      if (file === undefined) continue;
+      await putContent(sink, file, member.size);
       await sink.put(zeros.subarray(0, paddingOf(member.size)));
     }
     await sink.put(endOfArchive);
@@ -64,6 +67,41 @@ export async function packTar(items: Iterable<PackItem>, options: PackOptions): 
     // The caller closes the output: no write may come after that, into whatever has its number then.
     await sink.settled();
   }
+}
+
+interface OpenFile {
+  fd: number;
+  /** Host path, for messages. */
+  path: string;
+}
+
+/** The items with their contents open. Reads don't wait for the disk one by one: those of the next files are on their way. */
+function* openedAhead(items: Iterable<PackItem>): Generator<{ member: MemberHeader; file?: OpenFile }> {
+  const waiting: { member: MemberHeader; file?: OpenFile }[] = [];
+  const close = (file: OpenFile | undefined) => file && closeSync(file.fd);
+  function* upTo(count: number) {
+    while (waiting.length > count) {
+      const item = waiting[0] as (typeof waiting)[0];
+      yield item;
+      close(waiting.shift()?.file);
+    }
+  }
+  try {
+    for (const { member, content } of items) {
+      const isFile = member.type === 'file' && member.size > 0;
+      waiting.push(isFile ? { member, file: openAhead(content as string, member.size) } : { member });
+      yield* upTo(aheadMembers);
+    }
+    yield* upTo(0);
+  } finally {
+    for (const { file } of waiting) close(file);
+  }
+}
+
+function openAhead(path: string, size: number): OpenFile {
+  const fd = openSync(fsPath(path), constants.O_RDONLY | constants.O_NOFOLLOW);
+  fetchSoon(fd, Math.min(size, aheadBytes));
+  return { fd, path };
 }
 
 type Sink = ReturnType<typeof openSink>;
@@ -145,21 +183,16 @@ async function writeAll(fd: number, bytes: Buffer, position: number): Promise<vo
   }
 }
 
-async function putContent(sink: Sink, path: string, size: number): Promise<void> {
-  const fd = openSync(fsPath(path), constants.O_RDONLY | constants.O_NOFOLLOW);
-  try {
-    const stats = fstatSync(fd);
-    if (stats.size !== size) throw changed(path);
-    const isSparse = stats.blocks * 512 < size && size > bufferBytes;
-    for (let at = 0; at < size; ) {
-      const data = isSparse ? (seek(fd, at, 'data') ?? size) : at;
-      await sink.hole(data - at);
-      const end = isSparse && data < size ? (seek(fd, data, 'hole') ?? size) : size;
-      await putData(sink, fd, path, data, end);
-      at = end;
-    }
-  } finally {
-    closeSync(fd);
+async function putContent(sink: Sink, { fd, path }: OpenFile, size: number): Promise<void> {
+  const stats = fstatSync(fd);
+  if (stats.size !== size) throw changed(path);
+  const isSparse = stats.blocks * 512 < size && size > bufferBytes;
+  for (let at = 0; at < size; ) {
+    const data = isSparse ? (seek(fd, at, 'data') ?? size) : at;
+    await sink.hole(data - at);
+    const end = isSparse && data < size ? (seek(fd, data, 'hole') ?? size) : size;
+    await putData(sink, fd, path, data, end);
+    at = end;
   }
 }
 
