@@ -7,7 +7,7 @@ import { wrongUse } from '../../kit/errors.ts';
 import type { Store } from '../../store/store.ts';
 import { readOnePlatform } from '../dockerfile-flags.ts';
 import { print, tell } from '../io.ts';
-import { parseChoice } from '../values.ts';
+import { parseChoice, parseSourceDateEpoch } from '../values.ts';
 import { type Definition, type InStore, withSnapshots } from './image-content.ts';
 
 interface PushFlags {
@@ -115,12 +115,14 @@ async function push(store: Store, name: string, names: readonly string[], flags:
   for (const target of targets) parseReference(target);
   const { compression } = flags;
   const kind = compression && parseChoice('--compression', compression, compressions);
+  const clampSeconds = parseSourceDateEpoch(process.env['SOURCE_DATE_EPOCH']);
   const { sendToRegistries } = await import('../../images/outputs/registry.ts');
   await withSnapshots(store, async (context) => {
     const { digest } = await sendToRegistries(context, image, targets, {
       ...readTls(flags),
       ...(kind && { compression: kind }),
       ...(flags.forceCompression && { force: true }),
+      ...(clampSeconds !== undefined && { clampSeconds }),
       ...(!flags.quiet && { onProgress: (message: string) => tell(`${message}\n`) }),
     });
     print(flags.quiet ? `${digest}\n` : `${targets.map(shortName).join(' ')} ${digest}\n`);

@@ -65,8 +65,9 @@ export function pushScope({ endpoint }: Registry): string {
 
 /** Brings all that the image's manifest names into the repository; returns the manifest. */
 export async function sendImage(push: Push, image: Image): Promise<Document> {
-  const { compression, force, clampSeconds, context } = push;
-  const isAsItCame = compression === undefined && force !== true && clampSeconds === undefined;
+  const { compression, force, context } = push;
+  // SOURCE_DATE_EPOCH is about what is made here.
+  const isAsItCame = compression === undefined && force !== true;
   const origin = image.origin && isAsItCame ? findManifest(context.store.db, image.origin) : undefined;
   return (origin && (await sendOriginal(push, origin))) ?? sendOwn(push, image);
 }
@@ -132,12 +133,15 @@ async function sendComposed(push: Push, image: Image, early: Early): Promise<Doc
     early.set(form.digest, sent);
     return layer;
   };
-  const { config, layers } = await composeImage(context, image, {
-    ...options,
-    blobs: 'new',
-    ...(compression === 'gzip' && { keep }),
-  });
+  const kept = { ...options, ...(compression === 'gzip' && { keep }) };
+  const { config, layers } = await composeImage(context, image, { ...kept, blobs: 'new' });
   const { snapshot, root } = image;
+  // Of a layer that was only hashed before there is nothing to send yet.
+  const hashed = compression === 'gzip' ? layers.filter((layer) => isNowhere(push, layer)) : [];
+  if (hashed.length > 0) {
+    const blobs = new Set(hashed.map(({ diffId }) => diffId));
+    await layersOf(context, { ...kept, snapshot, root, blobs });
+  }
   let made: Promise<unknown> | undefined;
   const makeTars = () => (made ??= layersOf(context, { ...options, snapshot, root, blobs: true }));
   // The same layer may be in it twice.
@@ -160,6 +164,11 @@ async function sendComposed(push: Push, image: Image, early: Early): Promise<Doc
     layers: layers.map(({ diffId }) => forms.get(diffId)),
   });
   return { ...manifest, mediaType };
+}
+
+/** Whether the layer has no form that may be sent, and no tar from which one could be made. */
+function isNowhere({ context, compression = 'gzip', force = false }: Push, layer: PlainLayer): boolean {
+  return knownForms(context, layer, compression, force).length === 0 && !hasBlob(context.store, layer.diffId);
 }
 
 /** Brings a layer there in some form: one that is there already, one that is packed already, or a new one. */

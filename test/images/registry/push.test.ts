@@ -1,6 +1,7 @@
 /** Images sent to a real registry: others read what arrives, and only what is new travels. */
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CliOptions, cambium, cambiumOk } from '../../support/cli.ts';
@@ -131,6 +132,20 @@ describe('a build with -o type=registry', () => {
     expect(rawManifest(to).layers[0]).toEqual(layer);
   });
 
+  test('what is sent later is the same: packed at once when only its digest was known, and with the same times', () => {
+    const name = nextName();
+    const context = project(name);
+    const env = { SOURCE_DATE_EPOCH: '1000' };
+    const pushed = cambiumOk(['build', context, '-t', at(`${name}:1`), '--push', '-q'], { ...store, env });
+    const dir = place.path(`${name}-store`);
+    const second = { store: dir, env };
+    const to = `${other.host}/${name}:1`;
+    cambiumOk(['build', context, '-t', to, '-q'], second);
+    expect(cambiumOk(['image', 'push', '-q', to], second).stdout).toBe(pushed.stdout);
+    const tars = diffIds(to).map((id) => join(dir, 'blobs/sha256', id.slice(7)));
+    expect(tars.filter((tar) => existsSync(tar))).toEqual([]);
+  });
+
   test('after a small change only the small layer travels, in two requests more than it takes', () => {
     const name = nextName();
     const to = at(`${name}:1`);
@@ -209,7 +224,10 @@ describe('an image that was pulled', () => {
     expect(lines.filter((line) => line.startsWith('PUT') && line.includes('/blobs/'))).toEqual([]);
     const again = sent(() => cambiumOk(['image', 'push', '-q', at('kept:1'), `${other.host}/kept:1`], own));
     expect(again).toEqual([]);
-    for (const copy of [at('copy/of:1'), `${other.host}/kept:1`])
+    // It is about what is made here.
+    const env = { SOURCE_DATE_EPOCH: '1000' };
+    cambiumOk(['image', 'push', '-q', at('kept:1'), at('dated:1')], { ...own, env });
+    for (const copy of [at('copy/of:1'), at('dated:1'), `${other.host}/kept:1`])
       expect(digestOf(copy)).toBe(digestOf(at('kept:1')));
     skopeo(`docker://${other.host}/kept:1`, `dir:${place.path('kept-dir')}`);
   });
