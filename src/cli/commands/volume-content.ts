@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { Command } from 'commander';
 import { replaceFile } from '../../images/outputs/replace.ts';
 import { ExitCode, explainSystemError, wrongUse } from '../../kit/errors.ts';
+import { written } from '../../kit/written.ts';
 import { beginRun, type Run } from '../../store/runs.ts';
 import type { Store } from '../../store/store.ts';
 import {
@@ -178,6 +179,7 @@ async function streamTar(store: Store, run: Run, place: VolumePlace, signal: Abo
   try {
     await exportTar(store, run, place, fd, { signal });
     await pipeline(createReadStream(temporary), process.stdout, { end: false });
+    await written(process.stdout);
   } finally {
     closeSync(fd);
   }

@@ -10,6 +10,7 @@ import { outside } from '../../kit/errors.ts';
 import { paddingOf } from '../../kit/tar/format.ts';
 import { transfer } from '../../kit/tar/transfer.ts';
 import { encodeHeader, endOfArchive } from '../../kit/tar/write.ts';
+import { written } from '../../kit/written.ts';
 import type { Part } from './parts.ts';
 
 /** Blocks can only be shared from a block's begin to another's. Small blobs aren't worth the filling. */
@@ -81,7 +82,7 @@ export function writeArchive(parts: readonly Part[], fd: number, signal?: AbortS
 }
 
 /** Writes into a pipe, as fast as it takes the data; does not end it. */
-export function streamArchive(
+export async function streamArchive(
   parts: readonly Part[],
   output: Writable,
   signal?: AbortSignal,
@@ -91,23 +92,25 @@ export function streamArchive(
       throw outside('broken-pipe', 'The reader of the archive ended before all of it was written.');
     if (!output.write(data)) await once(output, 'drain', signal ? { signal } : {});
   };
-  return writeParts(
+  const total = await writeParts(
     parts,
     {
       bytes,
       async file(path, size) {
-        let written = 0;
+        let length = 0;
         for await (const chunk of createReadStream(path, {
           highWaterMark: 1024 * 1024,
         }) as AsyncIterable<Buffer>) {
           await bytes(chunk);
-          written += chunk.length;
+          length += chunk.length;
         }
-        if (written !== size) throw cutOff(path);
+        if (length !== size) throw cutOff(path);
       },
     },
     signal,
   );
+  await written(output);
+  return total;
 }
 
 function cutOff(path: string): unknown {

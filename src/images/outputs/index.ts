@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Digest } from '../../kit/digest.ts';
 import { wrongUse } from '../../kit/errors.ts';
+import { written } from '../../kit/written.ts';
 import type { EventSink } from '../../plan/index.ts';
 import { abortOf, type ImageContext, withRunFolder } from '../context.ts';
 import { compose, topOf } from '../indexes.ts';
@@ -179,6 +180,7 @@ async function writeTar(
     try {
       const size = await writeRootfsTar(context, image, fd, clampSeconds);
       await pipeline(createReadStream(temporary), process.stdout, { end: false });
+      await written(process.stdout);
       return size;
     } finally {
       closeSync(fd);
