@@ -53,6 +53,18 @@ module.exports = {
       to: { path: '^(test|bench|scripts)/' },
     },
     {
+      name: 'what-decides-a-plan-is-noted',
+      comment:
+        'Frontends read the host through src/kit/host-files.ts, which notes what they saw (see frontends/glance.ts). Those excepted run in each build, or only in builds that fail or run a program.',
+      severity: 'error',
+      from: {
+        path: '^src/frontends/',
+        pathNot:
+          '^src/frontends/(find|open-project|watched|spec/errors|typescript/.*|dockerfile/language/ignore-file)[.]ts$',
+      },
+      to: { path: '^(node:)?fs(/promises)?$|^src/kit/stat[.]ts$' },
+    },
+    {
       name: 'every-package-is-declared',
       severity: 'error',
       from: { path: '^src/' },

@@ -11,7 +11,7 @@ import { type BuildInTime, changesSince, reasonOf } from './changes.ts';
 import { type Identities, identifySources, type KeyedStep } from './keys.ts';
 import { openLogs } from './logs.ts';
 import type { StepReport } from './reports.ts';
-import { runSchedule, type Schedule } from './scheduler.ts';
+import { runSchedule, type Schedule, type ScheduleRequest } from './scheduler.ts';
 import type { OpenLane } from './warm/lane.ts';
 
 export interface PlanBuildRequest {
@@ -29,6 +29,8 @@ export interface PlanBuildRequest {
   isMain: boolean;
   /** Something of the result is read afterwards: keep it from being pruned. */
   holdsResult: boolean;
+  /** In place of `keyPlan`. */
+  findKeys?: ScheduleRequest['findKeys'];
   /** What is done with the results (the plan's, then those for further platforms), before the build is called done. */
   conclude?: (
     results: readonly SnapshotId[],
@@ -80,6 +82,7 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
     const lane = request.warm && (await laneOf(request, request.warm, slots, identities));
     schedule = await runSchedule({
       ...(lane && { lane }),
+      findKeys: request.findKeys,
       plan,
       worker,
       identities,

@@ -8,6 +8,7 @@ import { noteWarmImage } from '../store/warm.ts';
 import type { LocalWorker } from '../workers/local/index.ts';
 import { createLocalWorker, hostIdentity } from '../workers/local/index.ts';
 import type { BuildRequest, BuildResult, ProjectRequest } from './build-request.ts';
+import { type Glance, openGlance } from './glance.ts';
 import { loadPlan } from './index.ts';
 import type { PlanRequest, SnapshotFiles } from './request.ts';
 
@@ -30,7 +31,18 @@ class Unfinished extends Error {
 }
 
 export async function build(request: BuildRequest): Promise<BuildResult> {
-  return withPlan(request, async (worker, plan) => (await buildImage(request, worker, plan)).result);
+  const { resolveImage } = await import('./resolve-image.ts');
+  const open = (worker: Worker) =>
+    openGlance(request, worker, (source) => resolveImage(request.store, source));
+  return withPlan(
+    request,
+    async (worker, plan, glance) => {
+      const { result } = await buildImage(request, worker, plan, { glance });
+      if (result.outcome === 'done') glance?.keep();
+      return result;
+    },
+    open,
+  );
 }
 
 /** One warm rebuild: a step that must run starts from its own last result. */
@@ -61,7 +73,7 @@ export async function rebuildImage(
     onEvent({ type: 'warning', at: Date.now(), code: 'waiting', message });
   };
   return withLock(store, `warm-${builder}`, { onWait, signal }, async () => {
-    const built = await buildImage(request, worker, plan, builder);
+    const built = await buildImage(request, worker, plan, { builder });
     const { result } = built;
     if (result.outcome === 'done' && result.state === 'warm') {
       noteWarmImage(store.db, builder, result.imageId);
@@ -74,13 +86,15 @@ export async function rebuildImage(
 /** Makes the plan and gives it to `body`, with a worker that ends afterwards. */
 export async function withPlan<T>(
   request: BuildRequest,
-  body: (worker: Worker, plan: Plan) => Promise<T>,
+  body: (worker: Worker, plan: Plan, glance: Glance | undefined) => Promise<T>,
+  open?: (worker: Worker) => Promise<Glance | undefined>,
 ): Promise<T | Exclude<PlanBuildResult, { outcome: 'done' }>> {
   const worker = createLocalWorker(request.store, request.provisions);
   try {
-    const plan = await planOf(request, worker, request);
+    using glance = await open?.(worker);
+    const plan = glance?.plan ?? (await planOf(request, worker, request, glance));
     request.onPlan?.(plan);
-    return await body(worker, plan);
+    return await body(worker, plan, glance);
   } catch (error) {
     if (error instanceof Unfinished) return error.result;
     throw error;
@@ -107,7 +121,7 @@ export async function planReport(request: ProjectRequest): Promise<{ plan: Plan;
 
 type Run = Pick<BuildRequest, 'jobs' | 'limits' | 'signal' | 'onEvent'>;
 
-async function planOf(request: ProjectRequest, worker: Worker, run: Run): Promise<Plan> {
+async function planOf(request: ProjectRequest, worker: Worker, run: Run, glance?: Glance): Promise<Plan> {
   const { store, path } = request;
   const connected = (plan: Plan) =>
     request.network === undefined || request.dockerfile ? plan : withNetwork(plan, request.network);
@@ -119,6 +133,7 @@ async function planOf(request: ProjectRequest, worker: Worker, run: Run): Promis
       buildFile: `${path} (configure)`,
       isMain: false,
       holdsResult: false,
+      ...(glance && { findKeys: glance.keysOfPart }),
     });
     if (result.outcome !== 'done') throw new Unfinished(result);
     return (file) => worker.readFile(result.result, file);
@@ -130,7 +145,7 @@ async function planOf(request: ProjectRequest, worker: Worker, run: Run): Promis
     if (request[name] !== undefined) Object.assign(rest, { [name]: request[name] });
   }
   const { resolveImage } = await import('./resolve-image.ts');
-  const plan = await loadPlan({
+  const asked: PlanRequest = {
     path,
     set: request.set,
     evaluate,
@@ -139,8 +154,8 @@ async function planOf(request: ProjectRequest, worker: Worker, run: Run): Promis
     cacheDir: join(store.dir, 'compiled'),
     onWarning: (warning) => run.onEvent({ type: 'warning', at: Date.now(), ...warning }),
     ...rest,
-  });
-  return connected(plan);
+  };
+  return connected(await loadPlan(glance?.noted(asked) ?? asked));
 }
 
 function withNetwork(plan: Plan, network: Network): Plan {
@@ -157,7 +172,7 @@ export async function buildImage(
   request: BuildRequest,
   worker: Worker,
   plan: Plan,
-  builder?: string,
+  { builder, glance }: { builder?: string; glance?: Glance | undefined } = {},
 ): Promise<Built> {
   const { store, path, jobs, limits, timeoutMs, signal, onEvent, outputs, needDigest } = request;
   let image: { imageId: string; digest?: Digest } = { imageId: '' };
@@ -166,6 +181,7 @@ export async function buildImage(
     buildFile: path,
     isMain: true,
     holdsResult: outputs.length > 0 || needDigest,
+    ...(glance && { findKeys: glance.keys }),
     ...(builder !== undefined && {
       warm: { builder, open: () => worker.warm(), isLive: request.live ?? false },
     }),

@@ -1,7 +1,7 @@
 /** Where a root filesystem comes from, as a build file names it: the forms that `FROM` knows. */
 import { join, resolve } from 'node:path';
 import type { SourceLocation } from '../kit/errors.ts';
-import { statIfThere } from '../kit/stat.ts';
+import { statIfThere } from '../kit/host-files.ts';
 import type { Source } from '../plan/index.ts';
 import type { Complaint } from './complaints.ts';
 

@@ -53,6 +53,15 @@ export function typeOfRow(rows: FileRows, index = 0): EntryType {
   }
 }
 
+/** Type and permissions, as `st_mode` has them. */
+export function modeOfRow(rows: FileRows, index = 0): number {
+  return rows[index * rowFields + field.mode] as number;
+}
+
+export function bytesOfRows({ buffer, byteOffset, byteLength }: FileRows): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
 /** Of a file, in bytes. */
 export function sizeOfRow(row: FileRows): number {
   return (row[field.size + 1] as number) * 2 ** 32 + (row[field.size] as number);
@@ -105,6 +114,13 @@ export function isOlderThan(rows: FileRows, index: number, seconds: number): boo
   return [field.mtime, field.ctime].every(
     (time) => rows[at + time + 1] === 0 && (rows[at + time] as number) < seconds,
   );
+}
+
+/** The same of all rows. */
+export function rowsOlderThan(rows: FileRows, seconds: number): boolean {
+  for (let index = 0; index < rows.length / rowFields; index++)
+    if (!isOlderThan(rows, index, seconds)) return false;
+  return true;
 }
 
 /** Makes a row that no file has: compared with it, each file has changed. */

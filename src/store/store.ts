@@ -8,6 +8,7 @@
  *     volumes/NAME/       data with a name
  *     downloads/          files by URL, made when first needed
  *     kept/ID/            workspaces of failed steps, for `cambium shell --failed`
+ *     glances/HEX         what builds with nothing to do looked at, made when first needed
  *     locks/              one file a step that is being run
  *     mountpoints/        what runs have mounts on, for images that lack it
  *     run/RUN/            what one process has under way; rubbish once nobody holds run/RUN/lock

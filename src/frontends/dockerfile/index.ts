@@ -1,7 +1,7 @@
 /** A Dockerfile and the flags of its build → a Plan. */
-import { readFileSync } from 'node:fs';
 import { hostPlatform } from '../../images/index.ts';
 import { errnoOf, explainSystemError, UserError, wrongUse } from '../../kit/errors.ts';
+import { readFileSync } from '../../kit/host-files.ts';
 import { rememberText } from '../../kit/shown-texts.ts';
 import { didYouMean } from '../../kit/suggest.ts';
 import type { Plan, Platform } from '../../plan/index.ts';

@@ -1,7 +1,7 @@
 /** The frontend for stage specs in Bash: read the settings, configure, then make the plan. */
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errnoOf, wrongUse } from '../../kit/errors.ts';
+import { existsSync, readFileSync, realpathSync } from '../../kit/host-files.ts';
 import type { ImageConfig, Plan } from '../../plan/index.ts';
 import { assemble } from '../assemble.ts';
 import { type Complaint, throwComplaints } from '../complaints.ts';

@@ -1,7 +1,7 @@
 /** A spec's settings: a Bash file of `name=value`, and `--set` on top of it. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { errnoOf, wrongUse } from '../../kit/errors.ts';
+import { existsSync, readdirSync, readFileSync } from '../../kit/host-files.ts';
 import { nearest } from '../../kit/suggest.ts';
 import type { PlanRequest } from '../request.ts';
 import { stageNames } from '../stages/folder.ts';

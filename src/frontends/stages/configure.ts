@@ -2,9 +2,9 @@
  * Configure: a small plan of its own that evaluates a spec and runs every config.sh, in a builder that sees copies
  * only. Its key covers what it sees, so its result is there already when nothing of that changed.
  */
-import { readdirSync, realpathSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { outside } from '../../kit/errors.ts';
+import { readdirSync, realpathSync } from '../../kit/host-files.ts';
 import type { Copy, Plan, Step, StepId } from '../../plan/index.ts';
 import type { Complaint } from '../complaints.ts';
 import type { SnapshotFiles } from '../request.ts';

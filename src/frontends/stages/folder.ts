@@ -1,8 +1,7 @@
 /** Stage folders: `stages/NAME/` with `apply.sh` (works on the image from outside) or `inside.sh` (runs in it). */
-import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import type { SourceLocation } from '../../kit/errors.ts';
-import { statIfThere } from '../../kit/stat.ts';
+import { lstatSync, readdirSync, realpathSync, statIfThere } from '../../kit/host-files.ts';
 import { didYouMean } from '../../kit/suggest.ts';
 import type { Complaint } from '../complaints.ts';
 

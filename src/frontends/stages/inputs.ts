@@ -3,10 +3,16 @@
  * `$base_dir/PATH` (as stages of BOSH do), and those listed in its file `inputs`. All else isn't copied to where
  * the stage runs, so the key covers what can be seen.
  */
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import type { SourceLocation } from '../../kit/errors.ts';
-import { statIfThere } from '../../kit/stat.ts';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statIfThere,
+  statSync,
+} from '../../kit/host-files.ts';
 import type { Copy } from '../../plan/index.ts';
 import type { Complaint } from '../complaints.ts';
 import { isInside } from './folder.ts';

@@ -1,8 +1,7 @@
 /** Our own Bash files: the driver that evaluates specs, and the library for trees that have none. */
-import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { wrongUse } from '../../kit/errors.ts';
-import { statIfThere } from '../../kit/stat.ts';
+import { existsSync, readdirSync, realpathSync, statIfThere } from '../../kit/host-files.ts';
 import type { Copy } from '../../plan/index.ts';
 import { isInside } from './folder.ts';
 

@@ -1,6 +1,6 @@
 /** Stages → steps: for each stage one step that gathers what it sees, and one that runs it on the stage before. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { existsSync } from '../../kit/host-files.ts';
 import type { Copy, Mount, RunOp, RunRoot, Source, Step, StepId } from '../../plan/index.ts';
 import { computeField } from '../compute.ts';
 import { warmField } from '../warmth.ts';

@@ -1,8 +1,7 @@
 /** Volumes that a stage mounts: its file `volumes`, or the property of that name in TypeScript. What they hold is in no key. */
-import { readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { type SourceLocation, UserError } from '../../kit/errors.ts';
-import { statIfThere } from '../../kit/stat.ts';
+import { readFileSync, statIfThere } from '../../kit/host-files.ts';
 import type { VolumeMount } from '../../plan/index.ts';
 import { checkName } from '../../volumes/index.ts';
 import type { Complaint } from '../complaints.ts';

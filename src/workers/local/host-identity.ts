@@ -3,9 +3,15 @@
  * all of /etc that the builder root shows. Goes into keys.
  */
 import { createHash } from 'node:crypto';
-import { constants, lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
+import { constants, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { canonicalJson, sha256 } from '../../kit/digest.ts';
-import { decodeName, encodeName, fsPath, isEscaped } from '../../kit/names.ts';
+import { bytesOfRows, type FileRows, modeOfRow, rowsOlderThan, typeOfRow } from '../../kit/file-rows.ts';
+import * as hostFiles from '../../kit/host-files.ts';
+import { lookAt, type Way } from '../../kit/looks.ts';
+import { decodeName, fsPath } from '../../kit/names.ts';
+import { expectEntries, readFolder } from '../../kit/read-folder.ts';
+import { joinPath } from '../../kit/walk.ts';
+import { type FolderContent, folderContent, keepEntries } from './copy/folder-content.ts';
 
 /** Remembers the digest of content by a fingerprint of its metadata. */
 export interface IdentityCache {
@@ -26,71 +32,90 @@ const left = new Set([
   'sudoers',
 ]);
 
+/** A folder of /etc, less what is hidden. */
+interface EtcFolder {
+  /** Inside /etc. */
+  path: string;
+  content: FolderContent;
+  /** Names in it that are hidden. */
+  hidden: string[];
+}
+
+const usualEntries = 1000;
+
+/** All of /etc as it is now, a folder before those in it: what a stage sees of it is equal while the bytes are. */
+export const wayToEtc: Way<EtcFolder[]> = {
+  name: 'etc',
+  see: () => {
+    const folders: EtcFolder[] = [];
+    expectEntries(usualEntries);
+    const walk = (path: string) => {
+      const all = folderContent(readFolder(path === '' ? '/etc' : `/etc/${path}`));
+      const hidden: string[] = [];
+      const inner: string[] = [];
+      const content = keepEntries(all, (index) => {
+        const name = all.names()[index] as string;
+        const mode = modeOfRow(all.rows, index);
+        const isShown = !isHidden(joinPath(path, name), mode);
+        if (!isShown) hidden.push(name);
+        else if ((mode & S_IFMT) === S_IFDIR) inner.push(name);
+        return isShown;
+      });
+      folders.push({ path, content, hidden });
+      for (const name of inner) walk(joinPath(path, name));
+    };
+    walk('');
+    return folders;
+  },
+  bytesOf: (folders) => folders.map(covered).flatMap(({ nameBytes, rows }) => [nameBytes, bytesOfRows(rows)]),
+  rowsOf: (folders) => folders.map((folder) => covered(folder).rows),
+};
+
+/** Of a folder, what the identity covers. */
+function covered({ path, content }: EtcFolder): FolderContent {
+  return path === '' ? keepEntries(content, (index) => !left.has(content.names()[index] as string)) : content;
+}
+
 /**
  * The entries of /etc that a builder root shows, and the paths that it has to hide: files and folders that
  * not everybody may read, volatile ones, sockets and devices. A folder that is hidden isn't entered. A listing of
- * a moment ago serves too, unless it has to be fresh.
+ * a moment ago serves too.
  */
-export function listEtc(isFresh = false): EtcListing {
-  if (isFresh || recent === undefined || uptimeMs() - recent.atMs > recentMs) {
-    recent = { atMs: uptimeMs(), listing: walkEtc() };
-  }
-  return recent.listing;
+export function listEtc(): EtcListing {
+  const folders = recent !== undefined && uptimeMs() - recent.atMs <= recentMs ? recent.folders : freshEtc();
+  return {
+    shown: pathsOf(folders),
+    hidden: folders.flatMap(({ path, hidden }) => hidden.map((name) => joinPath(path, name))),
+  };
 }
 
 /** Paths inside /etc. */
 interface EtcListing {
+  /** In order of names, a folder right before what is in it. */
   shown: string[];
   hidden: string[];
-  /** Of what is shown. */
-  metadata: Metadata;
 }
 
-/** Numbers of each entry, one entry after the other: to keep Node's own objects for each costs a third of the walk. */
-interface Metadata {
-  numbers: number[];
-  newestMs: number;
-}
-
-/** Times as plain numbers are exact to a quarter of a microsecond, and made in half the time of big integers. */
-function addTo(metadata: Metadata, { dev, ino, size, mode, uid, gid, mtimeMs, ctimeMs }: Stats): void {
-  metadata.numbers.push(dev, ino, size, mode, uid, gid, mtimeMs, ctimeMs);
-  if (ctimeMs > metadata.newestMs) metadata.newestMs = ctimeMs;
-}
-
-/** The steps of a build follow each other closely, and a walk takes 10 ms. */
+/** The steps of a build follow each other closely, and a walk takes some milliseconds. */
 const recentMs = 1000;
 /** Node loads ten of its own modules for `performance`. */
 const uptimeMs = () => process.uptime() * 1000;
-let recent: { atMs: number; listing: EtcListing } | undefined;
+let recent: { atMs: number; folders: EtcFolder[] } | undefined;
 
-function walkEtc(): EtcListing {
-  const shown: string[] = [];
-  const hidden: string[] = [];
-  const metadata: Metadata = { numbers: [], newestMs: 0 };
-  const walk = (folder: string) => {
-    for (const name of namesIn(`/etc${folder && `/${folder}`}`)) {
-      const path = folder === '' ? name : `${folder}/${name}`;
-      const stats = lstatSync(fsPath(`/etc/${path}`), { throwIfNoEntry: false });
-      if (stats === undefined) continue;
-      if (isHidden(path, stats.mode)) {
-        hidden.push(path);
-        continue;
-      }
-      shown.push(path);
-      if (!left.has(path)) addTo(metadata, stats);
-      if ((stats.mode & S_IFMT) === S_IFDIR) walk(path);
-    }
-  };
-  walk('');
-  return { shown, hidden, metadata };
+function freshEtc(): EtcFolder[] {
+  const folders = lookAt(wayToEtc, '');
+  recent = { atMs: uptimeMs(), folders };
+  return folders;
 }
 
-/** Names in a folder, sorted. Decoded by Node where that loses nothing: much faster. */
-function namesIn(folder: string): string[] {
-  const names = readdirSync(fsPath(folder));
-  const isLossless = !names.some((name) => name.includes('\ufffd'));
-  return (isLossless ? names : readdirSync(fsPath(folder), { encoding: 'buffer' }).map(decodeName)).sort();
+function pathsOf(folders: readonly EtcFolder[]): string[] {
+  const byPath = new Map(folders.map(({ path, content }) => [path, content]));
+  const below = (folder: string): string[] =>
+    (byPath.get(folder)?.sorted().names ?? []).flatMap((name) => {
+      const path = joinPath(folder, name);
+      return [path, ...below(path)];
+    });
+  return below('');
 }
 
 const { S_IFMT, S_IFDIR, S_IFREG, S_IFLNK } = constants;
@@ -117,12 +142,12 @@ export function hostIdentity(cache: IdentityCache): Record<string, string> {
     .find((text) => text !== undefined);
   if (release !== undefined) identity['release'] = sha256(release);
   for (const path of packageDatabases) {
-    const stats = lstatSync(path, { throwIfNoEntry: false });
-    if (stats === undefined) continue;
-    const metadata: Metadata = { numbers: [], newestMs: 0 };
-    addTo(metadata, stats);
-    const digest = remembered(cache, path, metadata, () => {
-      return sha256(stats.isDirectory() ? readdirSync(path).sort().join('\n') : readFileSync(path));
+    const row = hostFiles.rowOf(path);
+    if (row === undefined) continue;
+    const digest = remembered(cache, path, [row], () => {
+      return sha256(
+        typeOfRow(row) === 'directory' ? readdirSync(path).sort().join('\n') : readFileSync(path),
+      );
     });
     identity[`packages ${path}`] = digest;
   }
@@ -141,22 +166,30 @@ const packageDatabases = [
 
 function contentOf(path: string): Buffer | undefined {
   try {
-    return readFileSync(path);
+    return hostFiles.readFileSync(path);
   } catch {
     return undefined;
   }
 }
 
-const grainMs = 2000;
+/** Clocks of file times are coarse. */
+const grainSeconds = 3;
 
+/** `parts`: metadata of the content, and what else decides the digest. */
 function remembered(
   cache: IdentityCache,
   name: string,
-  { numbers, newestMs }: Metadata,
+  parts: readonly (FileRows | Uint8Array)[],
   compute: () => string,
 ): string {
-  const fingerprint = createHash('sha256').update(name).update(new Float64Array(numbers)).digest('hex');
-  const isSettled = Date.now() - newestMs > grainMs;
+  const settledBefore = Math.floor(Date.now() / 1000) - grainSeconds;
+  const hash = createHash('sha256').update(name);
+  let isSettled = true;
+  for (const part of parts) {
+    hash.update('\0').update(part);
+    if (part instanceof Uint32Array) isSettled &&= rowsOlderThan(part, settledBefore);
+  }
+  const fingerprint = hash.digest('hex');
   const known = isSettled ? cache.get(fingerprint) : undefined;
   if (known !== undefined) return known;
   const digest = compute();
@@ -165,19 +198,15 @@ function remembered(
 }
 
 function etcDigest(cache: IdentityCache): string {
-  const { shown, metadata } = listEtc(true);
-  const paths = shown.filter((path) => !left.has(path));
-  const names = paths.join('\0');
-  return remembered(
-    cache,
-    `/etc ${isEscaped(names) ? encodeName(names).toString('hex') : names}`,
-    metadata,
-    () => {
-      const hash = createHash('sha256');
-      for (const path of paths) hash.update(`${canonicalJson(describe(path))}\n`);
-      return `sha256:${hash.digest('hex')}`;
-    },
-  );
+  const folders = freshEtc();
+  // An empty name ends the names of a folder.
+  const parts = folders.map(covered).flatMap(({ nameBytes, rows }) => [nameBytes, rows]);
+  return remembered(cache, '/etc', parts, () => {
+    const hash = createHash('sha256');
+    for (const path of pathsOf(folders))
+      if (!left.has(path)) hash.update(`${canonicalJson(describe(path))}\n`);
+    return `sha256:${hash.digest('hex')}`;
+  });
 }
 
 /** All that a stage can see of one entry, times left out: they change without any effect. */

@@ -1,9 +1,8 @@
 /** Where content comes from: names of images and contexts, as FROM, COPY and mounts write them. */
-import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type SourceLocation, UserError, wrongUse } from '../../../kit/errors.ts';
+import { existsSync, readFileSync, statIfThere } from '../../../kit/host-files.ts';
 import { parseIgnoreFile } from '../../../kit/ignore.ts';
-import { statIfThere } from '../../../kit/stat.ts';
 import type { CopySource, Platform, Source } from '../../../plan/index.ts';
 import type { BaseImage, PlanRequest } from '../../request.ts';
 import { parseSource } from '../../sources.ts';

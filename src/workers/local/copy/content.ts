@@ -2,11 +2,11 @@
  * Content that copies take, scanned once in a process: what its key was made of is what is copied later, and a file
  * that changed in between fails the step. Copies from one folder share its walk, and what was read of its files.
  */
-import { realpathSync } from 'node:fs';
 import { basename, join, posix } from 'node:path';
 import { canonicalJson, type Digest, sha256 } from '../../../kit/digest.ts';
 import { wrongUse } from '../../../kit/errors.ts';
 import { typeOfRow } from '../../../kit/file-rows.ts';
+import { realpathSync } from '../../../kit/host-files.ts';
 import { nearest } from '../../../kit/suggest.ts';
 import type { Copy, CopySource, InlineFile, SnapshotId } from '../../../plan/index.ts';
 import { rememberCopied } from '../../../store/manifests.ts';

@@ -4,10 +4,10 @@
  */
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { type FileRows, rowAt, rowOfPath, typeOfRow } from '../../../kit/file-rows.ts';
+import { type FileRows, rowAt, typeOfRow } from '../../../kit/file-rows.ts';
+import { listEntries, rowOf } from '../../../kit/host-files.ts';
 import { compileIgnore, type IgnoreMatch, notIgnored } from '../../../kit/ignore.ts';
 import { decodeName, fsPath } from '../../../kit/names.ts';
-import { readFolder } from '../../../kit/read-folder.ts';
 import { joinPath, lstatIfAny } from '../../../kit/walk.ts';
 import { type FolderContent, folderContent, keepEntries } from './folder-content.ts';
 
@@ -44,7 +44,7 @@ export function openTree(root: string, patterns: readonly string[] = []): Tree {
   const isOut = (match: IgnoreMatch, type?: string) =>
     match.ignored && (!ignore?.hasExceptions || (type !== undefined && type !== 'directory'));
   const look = (path: string, match: IgnoreMatch): Node | undefined => {
-    const row = isOut(match) ? undefined : rowOfPath(path === '' ? root : prefix + path);
+    const row = isOut(match) ? undefined : rowOf(path === '' ? root : prefix + path);
     if (row === undefined) return undefined;
     const type = typeOfRow(row);
     return type === 'socket' || isOut(match, type) ? undefined : { path, row, match };
@@ -60,7 +60,7 @@ export function openTree(root: string, patterns: readonly string[] = []): Tree {
     return node;
   };
   const list = (folder: Node): FolderContent => {
-    const all = folderContent(readFolder(join(root, folder.path)));
+    const all = folderContent(listEntries(join(root, folder.path)));
     return keepEntries(all, (index) => {
       const type = typeOfRow(all.rows, index);
       if (type === 'socket') return false;

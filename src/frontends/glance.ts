@@ -1,0 +1,222 @@
+/**
+ * A glance: a build that has nothing to do is known by what the last one like it looked at. That one kept its plan and its keys, with all
+ * that it saw of the host while it made them (`kit/looks.ts`): names, links, and the metadata of files, none of them so young that
+ * it may change unseen. While all of that is the same, so are the plan and the keys. What they owe to the store (images by
+ * their names, results by their keys) is asked again each time.
+ */
+import { type Identities, type KeyedStep, keyPlan } from '../build/keys.ts';
+import { canonicalJson, hexOf, sha256 } from '../kit/digest.ts';
+import { lstatSync, waysToLook } from '../kit/host-files.ts';
+import { beginNotes, forgetSeen, seesAgain, type Way } from '../kit/looks.ts';
+import { expectEntries } from '../kit/read-folder.ts';
+import type { Plan, SnapshotId, Source, StepId, StepKey } from '../plan/index.ts';
+import type { InputFacts } from '../store/builds.ts';
+import { readGlance, writeGlance } from '../store/glances.ts';
+import { touchSnapshots } from '../store/snapshots.ts';
+import { wayToEtc } from '../workers/local/host-identity.ts';
+import type { Worker } from '../workers/worker.ts';
+import type { BuildRequest, ProjectRequest } from './build-request.ts';
+import type { BaseImage, PlanRequest } from './request.ts';
+
+type FindKeys = typeof keyPlan;
+type Warning = Parameters<NonNullable<PlanRequest['onWarning']>>[0];
+
+export interface Glance extends Disposable {
+  /** The plan, where nothing changed that decides it. */
+  readonly plan: Plan | undefined;
+  /** What the frontend is asked, with its answers noted. */
+  noted(request: PlanRequest): PlanRequest;
+  /** In place of `keyPlan`: for what is built to make the plan. */
+  keysOfPart: FindKeys;
+  /** The same for the plan itself. */
+  keys: FindKeys;
+  /** The build is done: keeps what was noted, if it had nothing to do. */
+  keep(): void;
+}
+
+/** Of an earlier build. */
+interface Kept {
+  /** What was looked at, with the lengths of what was seen: all of that follows in the same order. */
+  looks: [way: string, path: string, lengths: number[]][];
+  images: [source: Source, image: BaseImage | null][];
+  warnings: Warning[];
+  plan: Plan;
+  /** As text. */
+  identities: string;
+  steps: { key: StepKey; alias: StepKey | undefined; facts: InputFacts }[];
+  /** Snapshots that the plan was made with. */
+  used: SnapshotId[];
+}
+
+/** Changes when the meaning of what is kept does, beyond what the program's own file says. */
+const format = 1;
+
+const ways = new Map<string, Way<unknown>>(
+  [...waysToLook, wayToEtc].map((way) => [way.name, way as Way<unknown>]),
+);
+
+/** Undefined for builds that can't be known so: what they ask may be answered otherwise while the host's files stay the same. */
+export async function openGlance(
+  request: BuildRequest,
+  worker: Worker,
+  resolveImage: NonNullable<PlanRequest['resolveImage']>,
+): Promise<Glance | undefined> {
+  const asked = askedOf(request);
+  if (asked === undefined) return undefined;
+  const { store } = request;
+  const name = hexOf(sha256(asked));
+  const kept = await unchanged(store, name, resolveImage);
+  if (kept !== undefined) return openKept(request, worker, kept);
+  return openNotes(request, (head, parts) => writeGlance(store, name, head, parts));
+}
+
+/** All that decides a plan besides files of the host and what the store holds, as text. */
+function askedOf(request: ProjectRequest): string | undefined {
+  const { store, path, settingsFile, set, target, network, dockerfile } = request;
+  const { noCache, noCacheFilter = [] } = request;
+  const program = typeof __filename === 'string' ? __filename : undefined;
+  const isForced = noCache === true || noCacheFilter.length > 0 || dockerfile?.pull === true;
+  // A program may ask anything of anybody.
+  const isProgram = dockerfile === undefined && !path.endsWith('.spec');
+  const isElsewhere = dockerfile !== undefined && (dockerfile.context.type !== 'folder' || dockerfile.text);
+  // Forks of volumes have other names each time.
+  const isOfStore = path.startsWith(`${store.dir}/`);
+  if (program === undefined || isForced || isProgram || isElsewhere || isOfStore) return undefined;
+  const { dev, ino, size, mtimeMs, ctimeMs } = lstatSync(program);
+  const self = [format, dev, ino, size, mtimeMs, ctimeMs, process.version, process.getuid?.()];
+  return canonicalJson({ self, path, settingsFile, set, target, network, dockerfile });
+}
+
+/** What was kept, if all of it looks as it did. */
+async function unchanged(
+  store: BuildRequest['store'],
+  name: string,
+  resolveImage: NonNullable<PlanRequest['resolveImage']>,
+): Promise<Kept | undefined> {
+  const read = readGlance(store, name);
+  if (read === undefined) return undefined;
+  const kept = read.head as Kept;
+  expectEntries(read.bytes.length / bytesOfEntry);
+  try {
+    let at = 0;
+    for (const [way, path, lengths] of kept.looks) {
+      const bytes = read.bytes.subarray(at);
+      if (!seesAgain(ways.get(way) as Way<unknown>, path, lengths, bytes)) return undefined;
+      for (const length of lengths) at += length;
+    }
+    for (const [source, image] of kept.images)
+      if (canonicalJson(await resolveImage(source)) !== canonicalJson(image)) return undefined;
+  } catch {
+    // What keeps one from looking is told by the build.
+    return undefined;
+  }
+  return kept;
+}
+
+/** About: of its metadata and its name. */
+const bytesOfEntry = 80;
+
+function openKept({ store, onEvent }: BuildRequest, worker: Worker, kept: Kept): Glance {
+  for (const warning of kept.warnings) onEvent({ type: 'warning', at: Date.now(), ...warning });
+  if (kept.used.length > 0) touchSnapshots(store.db, kept.used);
+  return {
+    plan: kept.plan,
+    noted: (request) => request,
+    keysOfPart: keyPlan,
+    keys: (plan, _, identities) =>
+      (textOf(identities) === kept.identities ? keyedAgain(kept, worker) : undefined) ??
+      keyPlan(plan, worker, identities),
+    keep() {},
+    [Symbol.dispose]: forgetSeen,
+  };
+}
+
+/** The keys as they were; undefined where a result is gone, or is filed otherwise by now. */
+function keyedAgain({ plan, steps }: Kept, worker: Worker): Map<StepId, KeyedStep> | undefined {
+  const keyed = new Map<StepId, KeyedStep>();
+  for (const [index, step] of plan.steps.entries()) {
+    const { key, alias, facts } = steps[index] as Kept['steps'][number];
+    const hit = (alias && worker.find(alias)) ?? worker.find(key);
+    if (hit === undefined || hit.canonical !== key) return undefined;
+    keyed.set(step.id, { step, key, alias, facts, hit });
+  }
+  return keyed;
+}
+
+function openNotes(
+  { signal }: BuildRequest,
+  write: (head: Kept, parts: readonly Uint8Array[]) => void,
+): Glance {
+  const notes = beginNotes();
+  const images: Kept['images'] = [];
+  const warnings: Warning[] = [];
+  const used: SnapshotId[] = [];
+  let isIdle = true;
+  let built: Pick<Kept, 'plan' | 'identities' | 'steps'> | undefined;
+  const findKeys: FindKeys = (...given) => {
+    const keyed = keyPlan(...given);
+    for (const { hit, key } of keyed.values()) isIdle &&= hit !== undefined && hit.canonical === key;
+    return keyed;
+  };
+  return {
+    plan: undefined,
+    noted: (request) => ({
+      ...request,
+      async resolveImage(source) {
+        const image = await request.resolveImage?.(source);
+        images.push([source, image ?? null]);
+        return image;
+      },
+      onWarning(warning) {
+        warnings.push(warning);
+        request.onWarning?.(warning);
+      },
+    }),
+    keysOfPart(...given) {
+      const keyed = findKeys(...given);
+      for (const { hit } of keyed.values()) if (hit) used.push(hit.snapshot);
+      return keyed;
+    },
+    keys(plan, worker, identities) {
+      const keyed = findKeys(plan, worker, identities);
+      notes?.end();
+      const steps = [...keyed.values()].map(({ key, alias, facts }) => ({
+        key: key as StepKey,
+        alias,
+        facts,
+      }));
+      built = { plan, identities: textOf(identities), steps };
+      return keyed;
+    },
+    keep() {
+      if (notes === undefined || built === undefined || !isIdle || notes.isYoung || signal.aborted) return;
+      if (holdsSecrets(built.plan)) return;
+      const looks = notes.list.map(({ way, path, parts }): Kept['looks'][number] => [
+        way,
+        path,
+        parts.map(({ length }) => length),
+      ]);
+      write(
+        { looks, images, warnings, used, ...built },
+        notes.list.flatMap(({ parts }) => parts),
+      );
+    },
+    [Symbol.dispose]() {
+      notes?.end();
+      forgetSeen();
+    },
+  };
+}
+
+/** Addresses and proxies may have passwords in them, which are written nowhere. */
+function holdsSecrets({ steps }: Plan): boolean {
+  return steps.some(
+    ({ op }) =>
+      (op.type === 'run' && Object.keys(op.hiddenEnv ?? {}).length > 0) ||
+      (op.type === 'source' && (op.source.type === 'http' || op.source.type === 'git')),
+  );
+}
+
+function textOf(identities: Identities): string {
+  return canonicalJson([...identities]);
+}

@@ -1,0 +1,47 @@
+/**
+ * Files of glances (frontends/glance.ts): `glances/HEX`, one for each way to ask for a build. Each is the length of a head, the head as
+ * JSON, and bytes. None is needed: what can't be written or read is left out.
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Store } from './store.ts';
+
+/** The oldest beyond so many go. */
+const mostFiles = 100;
+
+const lengthBytes = 4;
+
+export function readGlance(store: Store, name: string): { head: unknown; bytes: Uint8Array } | undefined {
+  try {
+    const file = readFileSync(join(store.dir, 'glances', name));
+    const end = lengthBytes + file.readUInt32LE(0);
+    // After a power cut a file may hold zeros, which are no JSON, and no metadata of a file that is there.
+    return { head: JSON.parse(file.toString('utf8', lengthBytes, end)), bytes: file.subarray(end) };
+  } catch {
+    return undefined;
+  }
+}
+
+export function writeGlance(store: Store, name: string, head: unknown, parts: readonly Uint8Array[]): void {
+  const folder = join(store.dir, 'glances');
+  const temporary = join(folder, `${name}.${process.pid}`);
+  const text = Buffer.from(JSON.stringify(head));
+  const length = Buffer.alloc(lengthBytes);
+  length.writeUInt32LE(text.length);
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeFileSync(temporary, Buffer.concat([length, text, ...parts]), { mode: 0o600 });
+    renameSync(temporary, join(folder, name));
+    dropOldest(folder);
+  } catch {
+    rmSync(temporary, { force: true });
+  }
+}
+
+function dropOldest(folder: string): void {
+  const names = readdirSync(folder);
+  if (names.length <= mostFiles) return;
+  const files = names.map((name) => ({ name, atMs: statSync(join(folder, name)).mtimeMs }));
+  files.sort((a, b) => b.atMs - a.atMs);
+  for (const { name } of files.slice(mostFiles)) rmSync(join(folder, name), { force: true });
+}

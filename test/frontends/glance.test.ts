@@ -1,0 +1,259 @@
+/**
+ * Builds that are known at a glance, and what keeps them from it. What was kept of a build is marked by another title of its
+ * steps: a build that shows it went by that, and one that doesn't has looked for itself.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { enterPrivateMounts, mountOverlay, setXattr, unmount } from '../../src/kit/system.ts';
+import { readGlance, writeGlance } from '../../src/store/glances.ts';
+import type { Store } from '../../src/store/store.ts';
+import { boxImage } from '../support/box-image.ts';
+import { type BuildRun, buildOk, cambiumOk } from '../support/cli.ts';
+import { type Scratch, scratch } from '../support/scratch.ts';
+
+let here: Scratch;
+beforeEach(() => {
+  here = scratch();
+});
+afterEach(() => here[Symbol.dispose]());
+
+const store = () => here.path('store');
+const glances = (): string[] => {
+  try {
+    return readdirSync(join(store(), 'glances'));
+  } catch {
+    return [];
+  }
+};
+
+const build = (path: string, ...flags: string[]) => buildOk([here.path(path), ...flags], { store: store() });
+
+const title = 'as it was kept';
+
+/** Whether the build went by what was kept and marked. */
+function isAtAGlance({ events }: BuildRun): boolean {
+  return events.some((event) => event.type === 'step-planned' && event.title === title);
+}
+
+/** Builds each path until a build is kept of each, which takes until its files are some seconds old; and marks those. */
+async function settle(paths: readonly string[], ...flags: string[]): Promise<void> {
+  const before = glances().length;
+  for (let tries = 0; glances().length < before + paths.length; tries++) {
+    if (tries > 100) throw new Error(`of ${paths.length} builds ${glances().length - before} were kept`);
+    for (const path of paths) build(path, ...flags);
+    await sleep(200);
+  }
+  for (const name of glances()) {
+    const at = { dir: store() } as Store;
+    const kept = readGlance(at, name);
+    const head = kept?.head as { plan: { steps: { title: string }[] } };
+    for (const step of head.plan.steps) step.title = title;
+    writeGlance(at, name, head, [kept?.bytes as Uint8Array]);
+  }
+  for (const path of paths) {
+    const again = build(path, ...flags);
+    expect([path, isAtAGlance(again), again.ran]).toEqual([path, true, []]);
+  }
+}
+
+function write(path: string, data: string, mode = 0o644): void {
+  mkdirSync(dirname(here.path(path)), { recursive: true });
+  writeFileSync(here.path(path), data);
+  chmodSync(here.path(path), mode);
+}
+
+const old = new Date('2020-01-01');
+
+/** A context whose files have times long past. */
+function writeContext(name: string): void {
+  write(`${name}/Dockerfile`, 'FROM scratch\nCOPY . /app/\n');
+  for (const file of ['file', 'dir/inner', 'other']) {
+    write(`${name}/${file}`, 'one');
+    utimesSync(here.path(name, file), old, old);
+  }
+  symlinkSync('file', here.path(name, 'link'));
+}
+
+/** What happens to a context. The copy runs again where what it takes is another thing, and all else shows too. */
+const changes: Record<string, { change: (path: (...names: string[]) => string) => void; runs: boolean }> = {
+  'content, with the size and the time kept': {
+    change: (path) => {
+      writeFileSync(path('file'), 'two');
+      utimesSync(path('file'), old, old);
+    },
+    runs: true,
+  },
+  mode: { change: (path) => chmodSync(path('dir/inner'), 0o755), runs: true },
+  'an extended attribute': {
+    change: (path) => setXattr(path('file'), 'user.note', Buffer.from('x')),
+    runs: true,
+  },
+  'another inode in its place': {
+    change: (path) => {
+      writeFileSync(path('new'), 'owt');
+      utimesSync(path('new'), old, old);
+      renameSync(path('new'), path('file'));
+    },
+    runs: true,
+  },
+  'a new name': { change: (path) => renameSync(path('other'), path('Other')), runs: true },
+  'two names exchanged': {
+    change: (path) => {
+      writeFileSync(path('file'), '1');
+      renameSync(path('file'), path('x'));
+      renameSync(path('other'), path('file'));
+      renameSync(path('x'), path('other'));
+    },
+    runs: true,
+  },
+  'one file more': { change: (path) => writeFileSync(path('dir/more'), ''), runs: true },
+  'one file less': { change: (path) => rmSync(path('dir/inner')), runs: true },
+  'another folder with equal names': {
+    change: (path) => {
+      mkdirSync(path('copy'));
+      writeFileSync(path('copy/inner'), 'two');
+      utimesSync(path('copy/inner'), old, old);
+      rmSync(path('dir'), { recursive: true });
+      renameSync(path('copy'), path('dir'));
+    },
+    runs: true,
+  },
+  'the target of a link': {
+    change: (path) => {
+      rmSync(path('link'));
+      symlinkSync('othe', path('link'));
+    },
+    runs: true,
+  },
+  'an ignore file': { change: (path) => writeFileSync(path('.dockerignore'), 'other\n'), runs: true },
+  'the Dockerfile': {
+    change: (path) => writeFileSync(path('Dockerfile'), 'FROM scratch\nCOPY . /ap2/\n'),
+    runs: true,
+  },
+  'only a time': { change: (path) => utimesSync(path('file'), old, new Date('2021-01-01')), runs: false },
+};
+
+test('a copy shows whatever changes of what it takes', async () => {
+  const names = Object.keys(changes).map((_, index) => `context${index}`);
+  names.forEach(writeContext);
+  await settle(names);
+  for (const [index, [what, { change, runs }]] of Object.entries(changes).entries()) {
+    const name = names[index] as string;
+    change((...inside) => here.path(name, ...inside));
+    const changed = build(name);
+    expect([what, isAtAGlance(changed), changed.ran.length > 0]).toEqual([what, false, runs]);
+    expect([what, build(name).ran]).toEqual([what, []]);
+  }
+});
+
+const apply = (line: string) => `#!/bin/bash\nset -e\nmkdir -p "$1/chroot"\n${line}\n`;
+
+function writeTree(name: string): void {
+  write(`${name}/spec/image.spec`, 'stage first\nstage second\n');
+  write(`${name}/stages/first/apply.sh`, apply('echo first > "$1/chroot/first"'), 0o755);
+  write(
+    `${name}/stages/second/apply.sh`,
+    apply('cat "$(dirname "$0")/assets/text" > "$1/chroot/second"'),
+    0o755,
+  );
+  write(`${name}/stages/second/assets/text`, 'one');
+}
+
+test('a spec shows what changes of its stages, its settings and the host', async () => {
+  const trees = ['asset', 'script', 'settings', 'spec', 'etc'];
+  trees.forEach(writeTree);
+  enterPrivateMounts();
+  const [upper, work] = [here.path('upper'), here.path('work')];
+  mkdirSync(upper);
+  mkdirSync(work);
+  // An /etc that only this process sees, and those that it starts.
+  mountOverlay({ lowers: ['/etc'], upper: { dir: upper, work }, at: '/etc' });
+  try {
+    const spec = (tree: string) => `${tree}/spec/image.spec`;
+    await settle(trees.map(spec));
+    write('asset/stages/second/assets/text', 'two');
+    write('script/stages/first/apply.sh', apply('echo 1st > "$1/chroot/first"'), 0o755);
+    write('settings/etc/settings.bash', 'x=1\n');
+    write('spec/spec/image.spec', 'stage second\n');
+    const ran = (tree: string) => {
+      const run = build(spec(tree));
+      return [tree, isAtAGlance(run), run.ran];
+    };
+    expect(ran('asset')).toEqual(['asset', false, ['second']]);
+    expect(ran('script')).toEqual(['script', false, ['first', 'second']]);
+    // No stage sees the settings as a whole.
+    expect(ran('settings')).toEqual(['settings', false, []]);
+    expect(ran('spec')).toEqual(['spec', false, ['second']]);
+    expect(ran('etc')).toEqual(['etc', true, []]);
+    writeFileSync('/etc/cambium-test', 'x');
+    expect(ran('etc')).toEqual(['etc', false, ['first', 'second']]);
+  } finally {
+    unmount('/etc');
+  }
+}, 120_000);
+
+test('images by name and results that are gone are asked for again; warnings are told again', async () => {
+  const rootfs = (text: string) => {
+    write('rootfs/text', text);
+    execFileSync('tar', ['-C', here.path('rootfs'), '-cf', here.path('rootfs.tar'), '.']);
+    cambiumOk(['image', 'import', here.path('rootfs.tar'), 'base'], { store: store() });
+  };
+  rootfs('one');
+  write('of-image/Dockerfile', 'FROM base\nCOPY file /file\n');
+  write('of-image/file', 'x');
+  write('pruned/Dockerfile', 'FROM scratch\nMAINTAINER me\nCOPY file /file\n');
+  write('pruned/file', 'x');
+  const warned = ({ events }: BuildRun) =>
+    events.flatMap((event) => (event.type === 'warning' ? [event.code] : []));
+  const warnings = warned(build('pruned'));
+  expect(warnings).not.toEqual([]);
+  await settle(['of-image', 'pruned']);
+  expect(warned(build('pruned'))).toEqual(warnings);
+  cambiumOk(['cache', 'prune', '--all'], { store: store() });
+  expect(build('pruned').ran).not.toEqual([]);
+  rootfs('two');
+  expect(build('of-image', '-o', `type=local,dest=${here.path('out')}`).ran).not.toEqual([]);
+  expect(readFileSync(here.path('out/text'), 'utf8')).toBe('two');
+});
+
+test('what is asked in another way is another build, and a damaged file is none', async () => {
+  write('plain/Dockerfile', 'FROM scratch\nARG NAME=one\nCOPY file /$NAME\n');
+  write('plain/file', 'x');
+  await settle(['plain']);
+  const other = build('plain', '--build-arg', 'NAME=two');
+  expect([isAtAGlance(other), other.ran.length]).toEqual([false, 1]);
+  expect(isAtAGlance(build('plain', '--no-cache'))).toBe(false);
+  expect(isAtAGlance(build('plain'))).toBe(true);
+  for (const name of glances()) {
+    const file = join(store(), 'glances', name);
+    writeFileSync(file, Buffer.alloc(statSync(file).size));
+  }
+  expect([isAtAGlance(build('plain')), build('plain').ran]).toEqual([false, []]);
+});
+
+test('the password of a proxy is written nowhere', async () => {
+  boxImage(here);
+  const flags = ['--build-arg', 'HTTP_PROXY=http://me:verysecret@nowhere:1'];
+  write('proxied/Dockerfile', 'FROM box\nRUN true\n');
+  write('plain/Dockerfile', 'FROM box\nRUN true\n');
+  build('proxied', ...flags);
+  // Younger than the other, which so could be kept as well.
+  await settle(['plain']);
+  expect(build('proxied', ...flags).ran).toEqual([]);
+  expect(glances()).toHaveLength(1);
+  expect(spawnSync('grep', ['-rq', 'verysecret', store()]).status).toBe(1);
+});
