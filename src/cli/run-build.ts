@@ -48,7 +48,9 @@ export async function runBuild(given: BuildFlags, kind: BuildKind): Promise<void
       account?.onEvent(event);
       renderer.onEvent(event);
     });
-    const interruption = listenForInterrupts(() => tell('\nstopping: press Ctrl-C again to end at once\n'));
+    const interruption = listenForInterrupts(() =>
+      renderer.note('stopping: press Ctrl-C again to end at once'),
+    );
     try {
       const result = await run({
         ...wanted,

@@ -223,6 +223,31 @@ describe('a terminal', () => {
     const shown = terminal.screen.map((line) => line.slice(0, 10).trimEnd());
     expect(shown).toEqual(['= base', '✔ packages', '✖ hardenin', '✔ docker', 'warning: T', '']);
   });
+
+  test('a note stays above what is drawn; the cursor is there until there is a plan', () => {
+    const writes: string[] = [];
+    const terminal = fakeTerminal(80);
+    const write = (text: string) => {
+      writes.push(text);
+      terminal.write(text);
+    };
+    const renderer = ttyRenderer({ ...terminal, write }, colors, { now: () => startedAt + 1000 });
+    renderer.note('first');
+    expect(writes.join('')).not.toContain('\x1b[?25l');
+    for (const event of running) renderer.onEvent(event);
+    renderer.note('stopping');
+    renderer.note('still stopping');
+    expect(writes.join('')).toContain('\x1b[?25l');
+    renderer.close();
+    expect(writes.join('')).toMatch(/\x1b\[\?25h$/);
+    expect(terminal.screen.map((line) => line.slice(0, 15).trimEnd())).toEqual([
+      'first',
+      '= base',
+      'stopping',
+      'still stopping',
+      '',
+    ]);
+  });
 });
 
 test('which renderer auto takes', () => {

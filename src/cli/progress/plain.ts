@@ -118,6 +118,9 @@ export function plainRenderer(write: (text: string) => void): Renderer {
       else if ('output' in event) onOutputEvent(event);
       else if (event.type === 'warning') write(`WARNING: ${event.message}\n`);
     },
+    note(line) {
+      write(`${line}\n`);
+    },
     close() {
       if (current) write('\n');
       current = undefined;

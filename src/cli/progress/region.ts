@@ -6,12 +6,13 @@ import { displayWidth } from '../text.ts';
 
 export interface LiveRegion {
   /** Adds lines that stay, and draws the region anew below them. */
-  draw(staying: readonly string[], live: readonly string[]): void;
+  draw(staying: readonly string[], live: readonly string[], options?: { hidesCursor: boolean }): void;
   /** Removes the region and gives the cursor back. */
   close(): void;
 }
 
-const beginFrame = '\x1b[?2026h\x1b[?25l';
+const beginFrame = '\x1b[?2026h';
+const hideCursor = '\x1b[?25l';
 const endFrame = '\x1b[?2026l';
 const clearToLineEnd = '\x1b[K';
 const clearBelow = '\x1b[J';
@@ -32,7 +33,7 @@ export function createLiveRegion(stream: { columns?: number; write(text: string)
   };
 
   return {
-    draw(staying, live) {
+    draw(staying, live, { hidesCursor } = { hidesCursor: true }) {
       if (
         staying.length === 0 &&
         live.length === drawn.length &&
@@ -43,7 +44,9 @@ export function createLiveRegion(stream: { columns?: number; write(text: string)
       // A terminal remembers of its rows that they were wrapped, until they are cleared.
       const clear = stream.columns === columnsDrawn ? '' : clearBelow;
       columnsDrawn = stream.columns;
-      stream.write(`${beginFrame}${toTop()}${clear}${lines}${clearBelow}${endFrame}`);
+      stream.write(
+        `${beginFrame}${hidesCursor ? hideCursor : ''}${toTop()}${clear}${lines}${clearBelow}${endFrame}`,
+      );
       drawn = [...live];
     },
     close() {

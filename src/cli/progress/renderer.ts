@@ -1,8 +1,11 @@
 /** What reads a build's events and shows them; and which one is taken. */
 import type { BuildEvent, EventSink } from '../../plan/index.ts';
+import { tell } from '../io.ts';
 
 export interface Renderer {
   onEvent: EventSink;
+  /** Tells a person something beside the events. */
+  note(line: string): void;
   /** Ends what is drawn live; nothing is shown after it. */
   close(): void;
 }
@@ -22,13 +25,18 @@ export function resolveMode(
 }
 
 export function silentRenderer(): Renderer {
-  return { onEvent: () => {}, close: () => {} };
+  return { onEvent: () => {}, note, close: () => {} };
 }
 
 /** One JSON object a line, as docs/events.schema.json describes them. */
 export function jsonRenderer(write: (text: string) => void): Renderer {
   return {
     onEvent: (event: BuildEvent) => write(`${JSON.stringify(event)}\n`),
+    note,
     close: () => {},
   };
+}
+
+function note(line: string): void {
+  tell(`${line}\n`);
 }

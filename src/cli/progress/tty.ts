@@ -29,7 +29,8 @@ export function ttyRenderer(
 
   const screen = (): Screen => ({ columns: terminal.columns ?? 80, rows: terminal.rows ?? 24, colors });
   const draw = () => {
-    region.draw(staying, liveLines(view, now(), screen()));
+    // Until there is a plan a signal may end this process without a word, and the cursor would stay hidden.
+    region.draw(staying, liveLines(view, now(), screen()), { hidesCursor: view.steps.length > 0 });
     staying = [];
   };
   const timer = setInterval(draw, frameMs);
@@ -74,6 +75,10 @@ export function ttyRenderer(
           staying.push(`${colors.yellow('warning:')} ${event.message}`);
           break;
       }
+    },
+    note(line) {
+      staying.push(line);
+      draw();
     },
     close,
   };
