@@ -119,6 +119,25 @@ describe.each(['overlay', 'btrfs'] as const)('on %s', (driver) => {
     }
   });
 
+  test('folders that are gone, with what was in them, and one that is a file now', () => {
+    const { dir, src, file } = project(`folders-${driver}`);
+    for (const name of ['gone', 'gone/deep', 'gone/deep/er', 'turned']) {
+      mkdirSync(join(src, name));
+      writeFileSync(join(src, name, 'in'), name);
+    }
+    buildOk([file], at);
+    rmSync(join(src, 'gone/deep'), { recursive: true });
+    buildOk([file], at);
+    for (const name of ['gone', 'turned']) rmSync(join(src, name), { recursive: true });
+    writeFileSync(join(src, 'turned'), 'a file');
+    buildOk([file, '-t', 'left'], at);
+    const dest = join(dir, 'out');
+    cambiumOk(['image', 'export', 'left', '-o', `type=local,dest=${dest}`], at);
+    expect(existsSync(join(dest, 'app/gone'))).toBe(false);
+    expect(readFileSync(join(dest, 'app/turned'), 'utf8')).toBe('a file');
+    expect(readdirSync(join(dest, 'app')).sort()).toEqual([...readdirSync(src), 'of-parent'].sort());
+  });
+
   test('one changed file adds only that file to the disk', () => {
     const { src, file } = project(`one-${driver}`);
     buildOk([file, '-t', 'one'], at);

@@ -104,7 +104,11 @@ function openWriter(
       if (existing === undefined || !isKept(target, real)) setFolder(target, real);
     },
     remove(target) {
-      rmSync(fsPath(hostOf(target)), { recursive: true, force: true });
+      const host = hostOf(target);
+      rmSync(fsPath(host), { recursive: true, force: true });
+      // What was in it went first, and kept its time.
+      times.delete(host);
+      realFolders.delete(target.path);
     },
     touch(target) {
       const host = hostOf(target);
