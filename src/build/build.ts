@@ -1,6 +1,7 @@
 /** Builds a plan: keys, what is missing, its record; and says in the end what ran and what was reused. */
 import type { ImageState } from '../images/index.ts';
 import type { Digest } from '../kit/digest.ts';
+import { settledOrAborted } from '../kit/wait.ts';
 import type { BuildEvent, EventSink, Plan, SnapshotId, Step, StepFailure, StepId } from '../plan/index.ts';
 import { type InputFacts, inputsOfKey, recordBuild, type StepRecord } from '../store/builds.ts';
 import { newId, withLock } from '../store/runs.ts';
@@ -24,6 +25,8 @@ export interface PlanBuildRequest {
   limits: StepTask['limits'];
   timeoutMs?: number | undefined;
   signal: AbortSignal;
+  /** Nothing is concluded before this, and a build that is stopped before it leaves no record. */
+  ready?: Promise<void> | undefined;
   onEvent: EventSink;
   /** A build of its own (false: it evaluates a build file for another one, and tells only of trouble). */
   isMain: boolean;
@@ -98,7 +101,9 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
     });
     const results = [plan, ...(plan.others ?? [])];
     if (results.some(({ result: id }) => lane?.isWarm(id, schedule.known))) state = 'warm';
-    if (schedule.result !== undefined && request.conclude)
+    if (request.ready) await settledOrAborted(request.ready, signal);
+    if (request.ready && signal.aborted) schedule = { ...schedule, outcome: 'interrupted' };
+    else if (schedule.result !== undefined && request.conclude)
       concluded = await request.conclude([schedule.result, ...schedule.others], state);
   } catch (error) {
     if (!signal.aborted) {
@@ -107,15 +112,19 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
     }
     schedule = { ...schedule, outcome: 'interrupted' };
   } finally {
-    const steps = plan.steps.flatMap((step) => stepRecord(store, step, slots, schedule.reports.get(step.id)));
-    recordBuild(store, {
-      id: buildId,
-      buildFile,
-      startedMs,
-      endedMs: Date.now(),
-      outcome: schedule.outcome,
-      steps,
-    });
+    if (await wasToBe(request)) {
+      const steps = plan.steps.flatMap((step) =>
+        stepRecord(store, step, slots, schedule.reports.get(step.id)),
+      );
+      recordBuild(store, {
+        id: buildId,
+        buildFile,
+        startedMs,
+        endedMs: Date.now(),
+        outcome: schedule.outcome,
+        steps,
+      });
+    }
     const totals = totalsOf(schedule);
     onEvent({
       type: 'build-done',
@@ -133,6 +142,17 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
   const results = new Map<StepId, SnapshotId>();
   for (const [id, { snapshot }] of schedule.reports) if (snapshot) results.set(id, snapshot);
   return { outcome: 'done', result: schedule.result, results, state, ...totalsOf(schedule) };
+}
+
+/** Waits until the build is wanted; false when it was stopped before. */
+async function wasToBe({ ready, signal }: PlanBuildRequest): Promise<boolean> {
+  if (ready === undefined) return true;
+  let isReady = false;
+  const settled = ready.then(() => {
+    isReady = true;
+  });
+  await settledOrAborted(settled, signal);
+  return isReady;
 }
 
 async function laneOf(

@@ -5,6 +5,7 @@ import type { EventSink, Network, Plan, Step, StepFailure } from '../plan/index.
 import type { Store } from '../store/store.ts';
 import type { Limits, Provisions } from '../workers/local/index.ts';
 import type { DockerfileOptions } from './dockerfile/request.ts';
+import type { WorkerStock } from './worker-stock.ts';
 
 /** What a build file and its settings are. */
 export interface ProjectRequest {
@@ -41,6 +42,13 @@ export interface BuildRequest extends ProjectRequest {
   timeoutMs?: number;
   signal: AbortSignal;
   onEvent: EventSink;
+  /**
+   * No command is run and no image is made before this; a build that is stopped before it was none. All that stands before a command is
+   * made ready meanwhile.
+   */
+  ready?: Promise<void>;
+  /** Where workers come from; without it, each build has one of its own. */
+  workers?: WorkerStock;
   /** Called with what the build file means, before any of it is built. */
   onPlan?: (plan: Plan) => void;
 }

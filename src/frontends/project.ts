@@ -5,14 +5,14 @@ import { canonicalJson, type Digest, hexOf, sha256 } from '../kit/digest.ts';
 import type { Network, Plan, SnapshotId, StepId } from '../plan/index.ts';
 import { withLock } from '../store/runs.ts';
 import { noteWarmImage } from '../store/warm.ts';
-import type { LocalWorker } from '../workers/local/index.ts';
+import type { LazyLocalWorker, LocalWorker } from '../workers/local/index.ts';
 import { createLocalWorker, hostIdentity } from '../workers/local/index.ts';
 import type { BuildRequest, BuildResult, ProjectRequest } from './build-request.ts';
 import { type Glance, openGlance } from './glance.ts';
 import { loadPlan } from './index.ts';
 import type { PlanRequest, SnapshotFiles } from './request.ts';
 
-export type Worker = ReturnType<typeof createLocalWorker>;
+export type Worker = LazyLocalWorker;
 
 export interface Built {
   result: BuildResult;
@@ -89,7 +89,9 @@ export async function withPlan<T>(
   body: (worker: Worker, plan: Plan, glance: Glance | undefined) => Promise<T>,
   open?: (worker: Worker) => Promise<Glance | undefined>,
 ): Promise<T | Exclude<PlanBuildResult, { outcome: 'done' }>> {
-  const worker = createLocalWorker(request.store, request.provisions);
+  const { workers, ready } = request;
+  const worker = workers?.take() ?? createLocalWorker(request.store, request.provisions);
+  if (ready) worker.holdCommands(ready);
   try {
     using glance = await open?.(worker);
     const plan = glance?.plan ?? (await planOf(request, worker, request, glance));
@@ -99,7 +101,8 @@ export async function withPlan<T>(
     if (error instanceof Unfinished) return error.result;
     throw error;
   } finally {
-    worker.close();
+    if (workers) workers.give(worker);
+    else worker.close();
   }
 }
 
@@ -119,7 +122,7 @@ export async function planReport(request: ProjectRequest): Promise<{ plan: Plan;
   }
 }
 
-type Run = Pick<BuildRequest, 'jobs' | 'limits' | 'signal' | 'onEvent'>;
+type Run = Pick<BuildRequest, 'jobs' | 'limits' | 'signal' | 'ready' | 'onEvent'>;
 
 async function planOf(request: ProjectRequest, worker: Worker, run: Run, glance?: Glance): Promise<Plan> {
   const { store, path } = request;
@@ -127,9 +130,9 @@ async function planOf(request: ProjectRequest, worker: Worker, run: Run, glance?
     request.network === undefined || request.dockerfile ? plan : withNetwork(plan, request.network);
   const evaluate = async (evaluated: Plan): Promise<SnapshotFiles> => {
     const plan = connected(evaluated);
-    const { jobs, limits, signal, onEvent } = run;
+    const { jobs, limits, signal, ready, onEvent } = run;
     const result = await buildPlan({
-      ...{ store, worker, plan, jobs, limits, signal, onEvent },
+      ...{ store, worker, plan, jobs, limits, signal, ready, onEvent },
       buildFile: `${path} (configure)`,
       isMain: false,
       holdsResult: false,
@@ -174,10 +177,10 @@ export async function buildImage(
   plan: Plan,
   { builder, glance }: { builder?: string; glance?: Glance | undefined } = {},
 ): Promise<Built> {
-  const { store, path, jobs, limits, timeoutMs, signal, onEvent, outputs, needDigest } = request;
+  const { store, path, jobs, limits, timeoutMs, signal, ready, onEvent, outputs, needDigest } = request;
   let image: { imageId: string; digest?: Digest } = { imageId: '' };
   const result = await buildPlan({
-    ...{ store, worker, plan, jobs, limits, timeoutMs, signal, onEvent },
+    ...{ store, worker, plan, jobs, limits, timeoutMs, signal, ready, onEvent },
     buildFile: path,
     isMain: true,
     holdsResult: outputs.length > 0 || needDigest,

@@ -1,8 +1,18 @@
 /** `cambium dev`: edits become images, whatever way files are changed. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { openStore } from '../../src/store/store.ts';
 import { cambium } from '../support/cli.ts';
 import { leftovers } from '../support/leftovers.ts';
 import { type Dev, startDev } from './support/dev.ts';
@@ -22,6 +32,35 @@ beforeEach(() => {
     'src/a.c': 'first\n',
   });
 });
+
+/** Letter and parent, as proc(5) has them. */
+function statusOf(pid: number): { letter: string; parent: number } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const [letter = '', parent] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return { letter, parent: Number(parent) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Who reaps a zombie is not our concern. */
+function isGone(pid: number): boolean {
+  return 'ZX'.includes(statusOf(pid)?.letter ?? 'X');
+}
+
+/** Processes that it started, and theirs. */
+function descendantsOf(pid: number): number[] {
+  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const children = all.map(Number).filter((child) => statusOf(child)?.parent === pid);
+  return children.flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
+function interruptedBuilds(): number {
+  const store = openStore(shared.at.store);
+  const query = store.db.prepare("SELECT count(*) AS count FROM builds WHERE outcome = 'interrupted'");
+  return (query.get() as { count: number }).count;
+}
 
 async function started(...args: string[]): Promise<Dev> {
   const dev = startDev(shared, ...args);
@@ -58,6 +97,36 @@ test('an edit is an image, a burst of edits is one, and an ignored file is none'
   await dev.next('rebuilt', isNew);
   expect(app()).toBe('third\n');
   expect((await dev.end()).code).toBe(130);
+  expect(leftovers(shared.at.store)).toMatchObject({ mounts: [], processes: [], runs: [] });
+}, 60_000);
+
+test('work begins before the edits rest; what was in vain is neither told nor recorded', async () => {
+  const before = interruptedBuilds();
+  await using dev = await started();
+  for (let at = 0; at < 8; at++) {
+    shared.write({ 'src/a.c': `edit ${at}\n` });
+    // Shorter than the time for which edits have to rest.
+    await sleep(12);
+  }
+  await expect.poll(app, { timeout: 20_000 }).toBe('edit 7\n');
+  await dev.next('rebuilt', isNew);
+  expect((await dev.end()).code).toBe(130);
+  const told = dev.all('build-done');
+  expect(dev.all('build-started')).toHaveLength(told.length);
+  const interrupted = told.filter(({ outcome }) => outcome === 'interrupted');
+  expect(interruptedBuilds() - before).toBe(interrupted.length);
+}, 60_000);
+
+test('killed while it waits, it leaves no process, and the next command removes the rest', async () => {
+  await using dev = await started();
+  const below = () => descendantsOf(dev.pid);
+  // What stands before the next command is ready.
+  await expect.poll(below, { timeout: 10_000 }).not.toEqual([]);
+  const waiting = below();
+  process.kill(dev.pid, 'SIGKILL');
+  await expect.poll(() => waiting.every(isGone), { timeout: 10_000 }).toBe(true);
+  shared.write({ 'src/a.c': 'after\n' });
+  expect(cambium(['rebuild', '.', '-t', 'app'], shared.at).code).toBe(0);
   expect(leftovers(shared.at.store)).toMatchObject({ mounts: [], processes: [], runs: [] });
 }, 60_000);
 

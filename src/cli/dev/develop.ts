@@ -19,7 +19,8 @@ import { verifyWhenIdle } from './idle.ts';
 import { type Keys, listenToKeys } from './keys.ts';
 import { type DevScreen, openScreen } from './screen.ts';
 import { openService, type Service } from './service.ts';
-import { type Session, startSession } from './session.ts';
+import { startSession } from './session.ts';
+import type { Session } from './session-types.ts';
 
 /** Runs until a person ends it. Sets the exit code: 0 after `q`, 130 after Ctrl-C or a signal. */
 export async function develop(flags: BuildFlags, wish: DevFlags): Promise<void> {

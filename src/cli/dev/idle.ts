@@ -1,6 +1,6 @@
 /** `--verify idle`: verifies a warm image when nobody edits and the machine has little to do. */
 import { availableParallelism, loadavg } from 'node:os';
-import type { Session } from './session.ts';
+import type { Session } from './session-types.ts';
 
 const lookEveryMs = 1000;
 

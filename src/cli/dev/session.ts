@@ -10,6 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BuildRequest, BuildResult } from '../../frontends/build-request.ts';
 import type { VerifyResult } from '../../frontends/verify.ts';
 import { watchedPlaces } from '../../frontends/watched.ts';
+import { openWorkerStock } from '../../frontends/worker-stock.ts';
+import { settledOrAborted } from '../../kit/wait.ts';
 import { watchTrees } from '../../kit/watch/index.ts';
 import type { BuildEvent } from '../../plan/index.ts';
 import { asUserError, errorToJson, formatError } from '../errors.ts';
@@ -17,36 +19,11 @@ import { colorsFor, standardError } from '../io.ts';
 import { formatFailure } from '../report.ts';
 import { type BuildKind, runnerOf } from '../run-build.ts';
 import { formatVerdict } from '../verdict.ts';
+import { type Ahead, beginAhead, heldSink } from './ahead.ts';
 import { gatherEdits } from './edits.ts';
 import { type KnownLayers, layersOf, newLayerBytes } from './new-bytes.ts';
 import { stopwatch } from './phases.ts';
-import type { DevScreen } from './screen.ts';
-
-export interface SessionRequest {
-  /** What each build is asked. */
-  build: Omit<BuildRequest, 'signal' | 'onEvent'>;
-  screen: DevScreen;
-  /** For hints in messages: ` --store DIR`, or empty. */
-  storeFlag: string;
-  /** Called with each new image. */
-  onImage(image: string, result: Extract<BuildResult, { outcome: 'done' }>): void;
-  /** Paths in which no change counts, with files beside them that are renamed to them (`.NAME.…`). */
-  ignored: readonly string[];
-  /** Ends the session. */
-  signal: AbortSignal;
-}
-
-export interface Session {
-  /** Asks for a build; one that is under way is ended for it. */
-  ask(kind: BuildKind, options?: { isIdle?: boolean }): void;
-  /** Resolves when the session has ended. */
-  ended: Promise<void>;
-  /** What the last good build gave. */
-  last(): Extract<BuildResult, { outcome: 'done' }> | undefined;
-  hasFailed(): boolean;
-  /** No build is under way or asked for, and no file changed for so long. */
-  idleMs(): number;
-}
+import type { Session, SessionRequest } from './session-types.ts';
 
 /** So many builds in a row are cancelled by edits; the next one is let through: else files that change all the time would stop all. */
 const mostCancelled = 5;
@@ -59,6 +36,8 @@ interface Job {
   kind: BuildKind;
   isAsked: boolean;
   isIdle: boolean;
+  /** It begins before the edits rest. */
+  ahead?: Ahead;
 }
 
 type Outcome = BuildResult | VerifyResult | { outcome: 'error' };
@@ -66,6 +45,7 @@ type Outcome = BuildResult | VerifyResult | { outcome: 'error' };
 export function startSession(request: SessionRequest): Session {
   const { screen, signal } = request;
   const { store } = request.build;
+  const workers = openWorkerStock(store, request.build.provisions);
   const pending = new Set<string>();
   let wanted: Job | undefined;
   let running: { job: Job; controller: AbortController } | undefined;
@@ -85,9 +65,24 @@ export function startSession(request: SessionRequest): Session {
     if (wanted === undefined || !wanted.isAsked || job.isAsked) wanted = job;
     wake();
   };
-  const gate = gatherEdits((paths) => {
+  const onEdit = () => {
+    // It looks at files that are others by now.
+    if (running?.job.ahead?.isReady === false) running.controller.abort();
+  };
+  const onPause = (paths: ReadonlySet<string>) => {
+    for (const path of paths) pending.add(path);
+    if (running !== undefined && !running.controller.signal.aborted) return;
+    want({ kind: 'rebuild', isAsked: false, isIdle: false, ahead: beginAhead() });
+  };
+  const onSettled = (paths: ReadonlySet<string>) => {
     for (const path of paths) pending.add(path);
     quietSince = performance.now();
+    const isUnderWay = running !== undefined && !running.controller.signal.aborted;
+    const begun = isUnderWay ? running?.job.ahead : wanted?.ahead;
+    if (begun?.isReady === false) {
+      begun.release();
+      return;
+    }
     // What is killed in a live builder takes all that runs there with it: better to let it end.
     const canCancel = cancelled < mostCancelled && request.build.live !== true;
     if (running && canCancel) running.controller.abort();
@@ -96,7 +91,8 @@ export function startSession(request: SessionRequest): Session {
         ? running.job
         : { kind: 'rebuild', isAsked: false, isIdle: false },
     );
-  });
+  };
+  const gate = gatherEdits({ onEdit, onPause, onSettled });
   const isIgnored = (path: string) =>
     request.ignored.some(
       (own) =>
@@ -122,19 +118,23 @@ export function startSession(request: SessionRequest): Session {
     const stop = () => controller.abort();
     signal.addEventListener('abort', stop, { once: true });
     const at = Date.now();
+    const tell = heldSink(job.ahead, emit);
     if (edited.length > 0)
-      emit({ type: 'edited', at, paths: edited.slice(0, namedPaths), count: edited.length });
-    screen.setBusy(true);
+      tell({ type: 'edited', at, paths: edited.slice(0, namedPaths), count: edited.length });
+    const { ahead } = job;
+    if (ahead) ahead.whenReady(() => screen.setBusy(true));
+    else screen.setBusy(true);
     const clock = stopwatch(at);
     const outcome = await build(job, controller.signal, (event) => {
       clock.onEvent(event);
-      emit(event);
+      tell(event);
     });
     screen.setBusy(false);
     signal.removeEventListener('abort', stop);
     running = undefined;
     const isCancelled = outcome.outcome === 'interrupted';
-    cancelled = isCancelled ? cancelled + 1 : 0;
+    const isVoid = ahead?.isReady === false;
+    if (!isVoid) cancelled = isCancelled ? cancelled + 1 : 0;
     if (outcome.outcome !== 'done') {
       // Not held by any image yet.
       for (const path of edited) pending.add(path);
@@ -172,6 +172,8 @@ export function startSession(request: SessionRequest): Session {
       ...(isFirst && { ...(noCache !== undefined && { noCache }), ...(noCacheFilter && { noCacheFilter }) }),
       signal: cancel,
       onEvent,
+      workers,
+      ...(job.ahead && { ready: job.ahead.ready }),
       onPlan: (plan) => {
         isPlanned = true;
         watch.set(watchedPlaces(request.build, plan));
@@ -180,6 +182,7 @@ export function startSession(request: SessionRequest): Session {
     };
     try {
       const result = await (await runnerOf(job.kind))(full);
+      if (result.outcome !== 'done' && (await isVoid(job, cancel))) return { outcome: 'interrupted' };
       if (result.outcome === 'failed') {
         const { step, failure } = result;
         screen.tell(
@@ -188,7 +191,7 @@ export function startSession(request: SessionRequest): Session {
       }
       return result;
     } catch (error) {
-      if (cancel.aborted) return { outcome: 'interrupted' };
+      if (cancel.aborted || (await isVoid(job, cancel))) return { outcome: 'interrupted' };
       tellError(error);
       return { outcome: 'error' };
     } finally {
@@ -196,6 +199,12 @@ export function startSession(request: SessionRequest): Session {
       if (!isPlanned && !cancel.aborted && watch.set(watchedPlaces(request.build, undefined)))
         want({ kind: 'rebuild', isAsked: false, isIdle: false });
     }
+  };
+
+  /** Whether a build that began ahead of time was stopped by a further edit: waits for that, or for the edits to rest. */
+  const isVoid = async ({ ahead }: Job, cancel: AbortSignal): Promise<boolean> => {
+    if (ahead) await settledOrAborted(ahead.ready, cancel);
+    return ahead?.isReady === false;
   };
 
   const tellError = (error: unknown) => {
@@ -249,6 +258,7 @@ export function startSession(request: SessionRequest): Session {
         if (wanted === undefined && !signal.aborted) await rest();
       }
     } finally {
+      workers[Symbol.dispose]();
       gate[Symbol.dispose]();
       watch[Symbol.dispose]();
     }

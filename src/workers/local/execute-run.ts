@@ -124,6 +124,7 @@ export async function runIn(
         stdio: extras.stdio ?? 'pipe',
         ...(place.starters && { starters: place.starters }),
         isFollowed: task.isFollowed ?? false,
+        ready: place.ready,
         signal: task.signal,
         onOutput: task.onOutput,
       });

@@ -6,7 +6,6 @@ import type { SnapshotId, Source } from '../../plan/index.ts';
 import { beginRun, lease, type Run } from '../../store/runs.ts';
 import { findKey, lineageOf } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
-import type { WarmWorker } from '../warm.ts';
 import type { StepOutcome, Worker } from '../worker.ts';
 import { asksForCompute, checkCompute } from './compute/budget.ts';
 import { reserveCompute } from './compute/reserve.ts';
@@ -17,13 +16,14 @@ import { executeLink } from './execute-link.ts';
 import { executeRun } from './execute-run.ts';
 import { executeSource, folderCopy, isRemote } from './execute-source.ts';
 import { hostIdentity as identifyHost } from './host-identity.ts';
-import type { LocalWorker } from './local-worker.ts';
+import type { LazyLocalWorker } from './local-worker.ts';
 import { noProvisions, type Provisions } from './provisions.ts';
-import { openStarters, type Starters } from './runtimes/index.ts';
+import { memoryFolder } from './run-place.ts';
+import { openStarters, prepareRun, type Starters } from './runtimes/index.ts';
 import { driverFor, openSnapshots, type Snapshots } from './snapshots/registry.ts';
 import { sweep } from './sweep.ts';
 
-export type { LocalWorker } from './local-worker.ts';
+export type { LazyLocalWorker, LocalWorker } from './local-worker.ts';
 
 /** What the host's own programs are, as a builder: its digests are remembered in the store. */
 export function hostIdentity(store: Store): Record<string, string> {
@@ -66,12 +66,10 @@ export { openShell } from './shell.ts';
  * Opens a worker on a store. Nothing is locked, mounted or swept before the first snapshot is forked or viewed:
  * a build with nothing to do needs none of it.
  */
-export function createLocalWorker(
-  store: Store,
-  provisions: Provisions = noProvisions,
-): Worker & { open(): Promise<LocalWorker>; warm(): Promise<WarmWorker> } {
+export function createLocalWorker(store: Store, provisions: Provisions = noProvisions): LazyLocalWorker {
   let opened: { run: Run; snapshots: Snapshots; starters: Starters } | undefined;
   let isSwept = false;
+  let ready: Promise<void> | undefined;
 
   const open = () => {
     if (opened === undefined) {
@@ -128,7 +126,7 @@ export function createLocalWorker(
       const startedMs = performance.now();
       if (op.type !== 'run' && task.isFollowed) prepareEarly(starters);
       if (op.type === 'run') {
-        const place = { store, snapshots, runDir: run.dir, runId: run.id, provisions, starters };
+        const place = { store, snapshots, runDir: run.dir, runId: run.id, provisions, starters, ready };
         return executeRun(place, op, task);
       }
       const made = (snapshot: SnapshotId): StepOutcome => {
@@ -167,7 +165,15 @@ export function createLocalWorker(
     async warm() {
       const { run, snapshots, starters } = await openAndSweep();
       const { warmWorker } = await import('./warm/index.ts');
-      return warmWorker({ store, snapshots, runDir: run.dir, runId: run.id, provisions, starters });
+      return warmWorker({ store, snapshots, runDir: run.dir, runId: run.id, provisions, starters, ready });
+    },
+    async prepare() {
+      const { run, starters } = await openAndSweep();
+      memoryFolder(run.dir);
+      await prepareRun(starters);
+    },
+    holdCommands(until) {
+      ready = until;
     },
   };
 }

@@ -16,6 +16,8 @@ export interface RunPlace {
   provisions: Provisions;
   /** In builds, where run follows run. */
   starters?: Starters;
+  /** Commands wait for this. */
+  ready?: Promise<void> | undefined;
 }
 
 /** A folder of the run in memory: for small files that nobody keeps, and for those with secrets, which never touch a disk. */

@@ -2,8 +2,10 @@
  * Runs a step in its live builder: what changed in its base is put into the container's files, its command runs among the
  * processes that earlier ones left there, and what it made is a snapshot of those files while all processes stand still.
  */
+
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { settledOrAborted } from '../../../kit/wait.ts';
 import { holdSnapshots, type LiveBuilder, liveBuilders, saveLive } from '../../../store/live.ts';
 import { newId } from '../../../store/runs.ts';
 import type { LiveWish, TreeChange, WarmOutcome, WarmTask } from '../../warm.ts';
@@ -22,6 +24,9 @@ import { openLive } from './open.ts';
 export async function runLive(place: RunPlace, task: WarmTask, wish: LiveWish): Promise<WarmOutcome> {
   const { snapshots, store } = place;
   const { op, stage, title } = task.step;
+  if (place.ready) await settledOrAborted(place.ready, task.signal);
+  // Nothing of it was touched, and it goes on.
+  if (task.signal.aborted) return { outcome: 'cancelled' };
   const startedMs = performance.now();
   const { live: found, changes } = (await findLive(place, task, wish)) ?? {
     live: await openLive(place, task, wish),

@@ -1,6 +1,10 @@
 /** The local worker's way to carry out one run, and what others need of the runtimes. */
+
+import { usuallyHidden } from './own-cgroups.ts';
 import { findRuntime } from './probe.ts';
+import { leavesCgroups } from './programs.ts';
 import { runWith } from './run.ts';
+import { openStarters, type Starters } from './starters.ts';
 import type { RunRequest, RunResult } from './types.ts';
 
 export { leftCgroups, removeCgroups } from './cgroups.ts';
@@ -16,9 +20,17 @@ export {
   startResident,
   whyNoResidents,
 } from './resident.ts';
-export { openStarters, type Starters } from './starters.ts';
 export type * from './types.ts';
 export { defaultPids } from './types.ts';
+
+export { openStarters, type Starters };
+
+/** In idle time: all that can be there before a run is known. */
+export async function prepareRun(starters: Starters): Promise<void> {
+  const runtime = await findRuntime();
+  starters.sealed(runtime);
+  starters.prepare(leavesCgroups(runtime) ? usuallyHidden() : undefined);
+}
 
 /** Runs a command isolated, as `runWith` says, with the runtime that works on this machine. */
 export async function runContainer(request: RunRequest): Promise<RunResult> {

@@ -7,7 +7,7 @@ import { childrenOf } from './children.ts';
 import { insideOf } from './inside.ts';
 import type { OwnCgroups } from './own-cgroups.ts';
 import { isCrun } from './programs.ts';
-import { hiddenByShell, makeStarter, type Starter } from './starters.ts';
+import { hiddenByShell, makeStarter, type Starter, waitForSecondWord } from './starters.ts';
 import type { Inside, RunRequest } from './types.ts';
 
 export interface Launch {
@@ -22,12 +22,16 @@ export interface Launch {
   cgroups?: OwnCgroups;
   /** One that waits already, in a folder above the bundle. */
   starter?: Starter | undefined;
+  /** The runtime isn't started before `goOn`. */
+  waits?: boolean;
 }
 
 export interface Launched {
   child: ChildProcess;
   /** Resolves when all of the run's processes are gone and its output was read. Never rejects. */
   ended: Promise<{ exitCode: number }>;
+  /** Of a launch that waits. */
+  goOn(): void;
   /** Sends a signal to the command: at once when it runs, else as soon as it does. */
   send(signal: Signal): void;
   /** Ends every process of the run at once, and waits until they are gone. */
@@ -53,7 +57,13 @@ export function stateOf(bundle: string, id: string): string {
 /** Has a starter run the runtime on a bundle. */
 export function beginWith(
   { begin, hidden }: Starter,
-  { runtime, bundle, id, cgroups }: Pick<Launch, 'runtime' | 'bundle' | 'id' | 'cgroups'>,
+  {
+    runtime,
+    bundle,
+    id,
+    cgroups,
+    waits = false,
+  }: Pick<Launch, 'runtime' | 'bundle' | 'id' | 'cgroups' | 'waits'>,
 ): void {
   const args = [
     ...(cgroups === undefined ? [] : ['--cgroup-manager=disabled']),
@@ -63,15 +73,16 @@ export function beginWith(
     ...(cgroups === undefined ? ['--keep'] : []),
     ...['--pid-file', pidFile(bundle), '--bundle', bundle, id],
   ];
-  writeFileSync(`${bundle}/start`, startScript([runtime, ...args], cgroups, hidden));
+  writeFileSync(`${bundle}/start`, startScript([runtime, ...args], { cgroups, hidden, waits }));
   begin(bundle);
 }
 
 /** Starts the runtime on a bundle. Throws a `UserError` where a program is missing. */
-export function launch({ runtime, bundle, id, stdio, hasInit, cgroups, starter }: Launch): Launched {
+export function launch(wanted: Launch): Launched {
+  const { runtime, bundle, id, stdio, hasInit, cgroups, starter, waits } = wanted;
   const taken = starter ?? makeStarter(bundle, stdio);
-  const { child, ended } = taken;
-  beginWith(taken, { runtime, bundle, id, ...(cgroups && { cgroups }) });
+  const { child, ended, goOn } = taken;
+  beginWith(taken, { runtime, bundle, id, ...(cgroups && { cgroups }), waits: waits ?? false });
   let sent = Promise.resolve();
   const send = (name: Signal) => {
     sent = sent.then(() => sendToRuntime(child, { bundle, hasInit }, name));
@@ -79,7 +90,7 @@ export function launch({ runtime, bundle, id, stdio, hasInit, cgroups, starter }
   const inside = insideOf({ runtime, bundle, id, ownCgroups: cgroups !== undefined }, () =>
     childrenOf(child.pid ?? 0),
   );
-  return { child, ended, send, kill: () => killTree(child), inside };
+  return { child, ended, goOn, send, kill: () => killTree(child), inside };
 }
 
 /**
@@ -88,8 +99,7 @@ export function launch({ runtime, bundle, id, stdio, hasInit, cgroups, starter }
  */
 function startScript(
   command: readonly string[],
-  cgroups: OwnCgroups | undefined,
-  hidden: string | undefined,
+  { cgroups, hidden, waits }: { cgroups: OwnCgroups | undefined; hidden: string | undefined; waits: boolean },
 ): string {
   const reached = (folder: string) =>
     hidden !== undefined && folder.startsWith(`${hidden}/`)
@@ -101,6 +111,8 @@ function startScript(
       (folder) => `echo 0 >${quoted(`${reached(folder)}/cgroup.procs`)} || exit 1`,
     ),
     ...(toHide === undefined ? [] : [`umount ${quoted(toHide)} || exit 1`]),
+    // To enter a cgroup takes the kernel some milliseconds: that is over by then.
+    ...(waits ? [waitForSecondWord] : []),
     // What crun asks for when it lies on a read-only mount: else it makes one of its own first, and starts again from there.
     'export _LIBCONTAINER_CLONED_BINARY=1',
     `exec ${command.map(quoted).join(' ')} 3>&- 4<&-`,

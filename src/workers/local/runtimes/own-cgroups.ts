@@ -24,6 +24,24 @@ export interface OwnCgroups {
 
 /** Makes the cgroups of the run `id`; `removeCgroup` takes them away. Throws a `UserError` for a limit that can't be set. */
 export function makeCgroups(id: string, limits: Limits, { freezes = false } = {}): OwnCgroups {
+  const { counting, unified, hidden } = countingFor(limits, freezes);
+  if (unified !== undefined) delegate(unified.mount);
+  const folders = counting.map(({ mount }) => mount + cgroupPath(id));
+  for (const { mount } of counting) makeCgroup(mount, cgroupPath(id));
+  limit(id, counting, limits);
+  confineDevices(id, counting);
+  return { folders, hidden };
+}
+
+/** What a run without limits of its own won't see: `hidden` of its cgroups. */
+export function usuallyHidden(): string | undefined {
+  return countingFor({}, false).hidden;
+}
+
+function countingFor(
+  limits: Limits,
+  freezes: boolean,
+): { counting: Hierarchy[]; unified: Hierarchy | undefined; hidden: string | undefined } {
   const all = hierarchies();
   const unified = all.find(({ version }) => version === 2);
   // Version 2 freezes by itself.
@@ -32,12 +50,7 @@ export function makeCgroups(id: string, limits: Limits, { freezes = false } = {}
   const counting = all.filter(({ version, controllers, mount }) => {
     return version === 2 || controllers.some((name) => names.includes(name) || isCountingIo(name, mount));
   });
-  if (unified !== undefined) delegate(unified.mount);
-  const folders = counting.map(({ mount }) => mount + cgroupPath(id));
-  for (const { mount } of counting) makeCgroup(mount, cgroupPath(id));
-  limit(id, counting, limits);
-  confineDevices(id, counting);
-  return { folders, hidden: counting.length > 1 ? unified?.mount : undefined };
+  return { counting, unified, hidden: counting.length > 1 ? unified?.mount : undefined };
 }
 
 function makeCgroup(mount: string, path: string): void {

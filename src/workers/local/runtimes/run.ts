@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { constants, totalmem } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { outside } from '../../../kit/errors.ts';
+import { settledOrAborted } from '../../../kit/wait.ts';
 import { allMounts, prepareAll } from './all-mounts.ts';
 import { readUsage, removeCgroup, removeCgroupFolders } from './cgroups.ts';
 import { ociConfig } from './config.ts';
@@ -90,23 +91,26 @@ async function execute(
   runtime: string,
   facts: Pick<Launch, 'hasInit' | 'cgroups'>,
 ): Promise<RunResult> {
-  const started = performance.now();
   const bundle = request.dir;
   const { id, stdio } = request;
   const program = request.starters?.sealed(runtime) ?? runtime;
   const starter = stdio === 'pipe' ? request.starters?.take() : undefined;
-  const { child, ended, send, kill, inside } = launch({
+  const { child, ended, goOn, send, kill, inside } = launch({
     runtime: program,
     bundle,
     id,
     stdio,
     starter,
+    waits: request.ready !== undefined,
     ...facts,
   });
   if (request.isFollowed) request.starters?.prepare(facts.cgroups?.hidden);
   const output = listen(child, request);
   request.onLaunch?.(send, inside);
 
+  if (request.ready) await settledOrAborted(request.ready, request.signal);
+  if (request.ready && !request.signal?.aborted) goOn();
+  const started = performance.now();
   const stop = stopOn(request, kill);
   const { exitCode } = await ended;
   await stop.over();

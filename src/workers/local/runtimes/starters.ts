@@ -19,6 +19,8 @@ export interface Starter {
   ended: Promise<{ exitCode: number }>;
   /** Has it run the shell script `start` of `folder`, which lies at or below the starter's own. */
   begin(folder: string): void;
+  /** To a script that stops at `waitForSecondWord`. */
+  goOn(): void;
 }
 
 /** Starters of one process; dispose of it at the end. */
@@ -38,6 +40,9 @@ export interface Starters extends Disposable {
 const waitForWord = `if [ "$1" != "" ]; then exec 4<"$1" && umount -l "$1" || exit 1; fi
 echo >&3 && read -r folder <&3 || exit 1
 . "./$folder/start"`;
+
+/** For a script that a starter runs. */
+export const waitForSecondWord = 'read -r word <&3 || exit 1';
 
 /** Where the shell still reaches a folder that it has unmounted. */
 export const hiddenByShell = '/proc/self/fd/4';
@@ -107,6 +112,9 @@ function starterOf(
     begin(of) {
       const below = of === folder ? '.' : of.slice(folder.length + 1);
       void asked.then(() => socket?.write(`${below}\n`));
+    },
+    goOn() {
+      void asked.then(() => socket?.write('\n'));
     },
   };
 }

@@ -46,6 +46,8 @@ export interface RunRequest {
   /** Another run will come: a starter is prepared for it. */
   isFollowed?: boolean;
   signal?: AbortSignal;
+  /** The command waits for this, with all made ready for it. */
+  ready?: Promise<void> | undefined;
   /** Called once, when signals can be sent to the command. */
   onLaunch?: (send: (signal: Signal) => void, inside: Inside) => void;
   onOutput?: (stream: 'stdout' | 'stderr', text: string) => void;
