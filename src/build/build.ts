@@ -32,7 +32,7 @@ export interface PlanBuildRequest {
   isMain: boolean;
   /** Something of the result is read afterwards: keep it from being pruned. */
   holdsResult: boolean;
-  /** In place of `keyPlan`. */
+  /** In place of `keyPlanInTurns`. */
   findKeys?: ScheduleRequest['findKeys'];
   /** What is done with the results (the plan's, then those for further platforms), before the build is called done. */
   conclude?: (
@@ -81,7 +81,7 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
   let state: ImageState = 'verified';
   let concluded: { digest?: Digest; tags: readonly string[] } = { tags: [] };
   try {
-    const identities = await identifySources(plan, worker);
+    const identities = await identifySources(plan, worker, signal);
     const lane = request.warm && (await laneOf(request, request.warm, slots, identities));
     schedule = await runSchedule({
       ...(lane && { lane }),

@@ -22,14 +22,14 @@ export interface KeyedStep {
 /** Identity of each source step, looked up once before a build. */
 export type Identities = ReadonlyMap<StepId, Readonly<Record<string, string>>>;
 
-export async function identifySources(plan: Plan, worker: Worker): Promise<Identities> {
+export async function identifySources(plan: Plan, worker: Worker, signal?: AbortSignal): Promise<Identities> {
   const sources = plan.steps.flatMap(({ id, op, location }) =>
     op.type === 'source' ? [{ id, source: op.source, location }] : [],
   );
   return new Map(
     await Promise.all(
       sources.map(async ({ id, source, location }) => {
-        const identity = await worker.identify(source).catch((error) => {
+        const identity = await worker.identify(source, signal).catch((error) => {
           throw locate(error, location);
         });
         return [id, identity] as const;
@@ -132,6 +132,24 @@ function missing(): never {
   throw new Error('a copy from a folder asked for a snapshot');
 }
 
+/**
+ * Reads what a copy takes of folders, and of those steps whose results are there, while signals have their turns: a key then
+ * costs nothing. What can't be read is told by who needs it.
+ */
+export async function readAhead(
+  { op }: Step,
+  worker: Worker,
+  results: ReadonlyMap<StepId, SnapshotId>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const copy of op.type === 'copy' ? op.copies : []) {
+    const { from } = copy;
+    if (from.type === 'inline' || (from.type === 'step' && !results.has(from.step))) continue;
+    await worker.readAhead(copy, (id) => results.get(id) as SnapshotId, signal).catch(() => {});
+    signal.throwIfAborted();
+  }
+}
+
 /** Keys of all steps of a plan, as far as they can be known now. */
 export function keyPlan(plan: Plan, worker: Worker, identities: Identities): Map<StepId, KeyedStep> {
   const keyed = new Map<StepId, KeyedStep>();
@@ -144,4 +162,15 @@ export function keyPlan(plan: Plan, worker: Worker, identities: Identities): Map
     if (result.hit) results.set(step.id, result.hit.snapshot);
   }
   return keyed;
+}
+
+/** As `keyPlan`, but what has to be read for it is read while signals have their turns. */
+export async function keyPlanInTurns(
+  plan: Plan,
+  worker: Worker,
+  identities: Identities,
+  signal: AbortSignal,
+): Promise<Map<StepId, KeyedStep>> {
+  for (const step of plan.steps) await readAhead(step, worker, new Map(), signal);
+  return keyPlan(plan, worker, identities);
 }

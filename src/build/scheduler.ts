@@ -6,7 +6,7 @@ import type { EventSink, Plan, SnapshotId, Step, StepId, StepKey } from '../plan
 import type { StepOutcome, StepTask, Worker } from '../workers/worker.ts';
 import { checkPlan, computeOf, reserveFor } from './compute.ts';
 import { referencedSteps } from './facts.ts';
-import { type Identities, type KeyedStep, keyPlan, keyStep } from './keys.ts';
+import { type Identities, type KeyedStep, keyPlanInTurns, keyStep, readAhead } from './keys.ts';
 import { locate } from './locate.ts';
 import { type Keyed, NotRealised, openReports, reportUntouched, type StepReport } from './reports.ts';
 import type { CleanRun, OpenLane } from './warm/lane.ts';
@@ -31,8 +31,8 @@ export interface ScheduleRequest {
   tailOf: (step: StepId) => readonly string[];
   /** What gives a step its result when its key is filed nowhere; without it, the clean lane does. */
   lane?: OpenLane;
-  /** Finds the keys, in place of `keyPlan`. */
-  findKeys?: typeof keyPlan | undefined;
+  /** Finds the keys, in place of `keyPlanInTurns`. */
+  findKeys?: typeof keyPlanInTurns | undefined;
 }
 
 export interface Schedule {
@@ -52,7 +52,7 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
   const told = openReports(onEvent, request.tailOf);
   const { reports, keys, results, reuse, cancel } = told;
   const slots = semaphore(request.jobs);
-  const known = (request.findKeys ?? keyPlan)(plan, worker, identities);
+  const known = await (request.findKeys ?? keyPlanInTurns)(plan, worker, identities, signal);
   const promises = new Map<StepId, Promise<SnapshotId>>();
   // Those that may still have to run.
   const commands = new Set(
@@ -81,6 +81,7 @@ export async function runSchedule(request: ScheduleRequest): Promise<Schedule> {
     let keyed = early.key !== undefined ? early : keyStep(step, worker, identities, keys, results);
     if (keyed.key === undefined) {
       await settleAll(referencedSteps(step).map(realise));
+      await readAhead(step, worker, results, signal);
       keyed = keyStep(step, worker, identities, keys, results);
     }
     if (keyed.hit && worker.lease(keyed.hit.snapshot)) return reuse(keyed);

@@ -4,7 +4,7 @@
  * it may change unseen. While all of that is the same, so are the plan and the keys. What they owe to the store (images by
  * their names, results by their keys) is asked again each time.
  */
-import { type Identities, type KeyedStep, keyPlan } from '../build/keys.ts';
+import { type Identities, type KeyedStep, keyPlanInTurns } from '../build/keys.ts';
 import { canonicalJson, hexOf, sha256 } from '../kit/digest.ts';
 import { lstatSync, waysToLook } from '../kit/host-files.ts';
 import { beginNotes, forgetSeen, seesAgain, type Way } from '../kit/looks.ts';
@@ -18,7 +18,7 @@ import type { Worker } from '../workers/worker.ts';
 import type { BuildRequest, ProjectRequest } from './build-request.ts';
 import type { BaseImage, PlanRequest } from './request.ts';
 
-type FindKeys = typeof keyPlan;
+type FindKeys = typeof keyPlanInTurns;
 type Warning = Parameters<NonNullable<PlanRequest['onWarning']>>[0];
 
 export interface Glance extends Disposable {
@@ -26,7 +26,7 @@ export interface Glance extends Disposable {
   readonly plan: Plan | undefined;
   /** What the frontend is asked, with its answers noted. */
   noted(request: PlanRequest): PlanRequest;
-  /** In place of `keyPlan`: for what is built to make the plan. */
+  /** In place of `keyPlanInTurns`: for what is built to make the plan. */
   keysOfPart: FindKeys;
   /** The same for the plan itself. */
   keys: FindKeys;
@@ -122,10 +122,10 @@ function openKept({ store, onEvent }: BuildRequest, worker: Worker, kept: Kept):
   return {
     plan: kept.plan,
     noted: (request) => request,
-    keysOfPart: keyPlan,
-    keys: (plan, _, identities) =>
+    keysOfPart: keyPlanInTurns,
+    keys: async (plan, _, identities, signal) =>
       (textOf(identities) === kept.identities ? keyedAgain(kept, worker) : undefined) ??
-      keyPlan(plan, worker, identities),
+      keyPlanInTurns(plan, worker, identities, signal),
     keep() {},
     [Symbol.dispose]: forgetSeen,
   };
@@ -153,8 +153,8 @@ function openNotes(
   const used: SnapshotId[] = [];
   let isIdle = true;
   let built: Pick<Kept, 'plan' | 'identities' | 'steps'> | undefined;
-  const findKeys: FindKeys = (...given) => {
-    const keyed = keyPlan(...given);
+  const findKeys: FindKeys = async (...given) => {
+    const keyed = await keyPlanInTurns(...given);
     for (const { hit, key } of keyed.values()) isIdle &&= hit !== undefined && hit.canonical === key;
     return keyed;
   };
@@ -172,13 +172,13 @@ function openNotes(
         request.onWarning?.(warning);
       },
     }),
-    keysOfPart(...given) {
-      const keyed = findKeys(...given);
+    async keysOfPart(...given) {
+      const keyed = await findKeys(...given);
       for (const { hit } of keyed.values()) if (hit) used.push(hit.snapshot);
       return keyed;
     },
-    keys(plan, worker, identities) {
-      const keyed = findKeys(plan, worker, identities);
+    async keys(plan, worker, identities, signal) {
+      const keyed = await findKeys(plan, worker, identities, signal);
       notes?.end();
       const steps = [...keyed.values()].map(({ key, alias, facts }) => ({
         key: key as StepKey,

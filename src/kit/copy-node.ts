@@ -10,6 +10,7 @@ import {
   openSync,
   symlinkSync,
 } from 'node:fs';
+import { atOnce, type Work } from './in-turns.ts';
 import { encodeName, fsPath } from './names.ts';
 import { copyRange, makeNode, reflink, reserve, seek, setTimes, setXattr } from './system.ts';
 import type { Entry } from './tree.ts';
@@ -53,7 +54,7 @@ export function copyContent(from: string, to: string): void {
   try {
     const output = openSync(fsPath(to), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
     try {
-      copyOpenFile(input, output);
+      atOnce(copyOpenFile(input, output));
     } finally {
       closeSync(output);
     }
@@ -62,20 +63,36 @@ export function copyContent(from: string, to: string): void {
   }
 }
 
+/** As much is copied without a pause. */
+const sliceBytes = 32 * 1024 * 1024;
+
 /** Copies the content of an open file to an empty one. */
-export function copyOpenFile(input: number, output: number): void {
+export function* copyOpenFile(input: number, output: number): Work {
   const stats = fstatSync(input);
   if (stats.size === 0) return;
   if (stats.size > 4096 && reflink(input, output)) return;
   // copy_file_range(2) fills holes on most file systems: a file with fewer blocks than bytes is copied by segments.
-  if (stats.blocks * 512 < stats.size) copySparse(input, output, stats.size);
+  if (stats.blocks * 512 < stats.size) yield* copySparse(input, output, stats.size);
   else {
     if (stats.size >= 1024 * 1024) reserve(output, 0, stats.size);
-    copyRange(input, output, stats.size);
+    yield* copySlices(input, output, stats.size);
   }
 }
 
-function copySparse(input: number, output: number, size: number): void {
+/** From where both files stand; returns the bytes copied, fewer where the input ends. */
+function* copySlices(input: number, output: number, length: number): Work<number> {
+  let done = 0;
+  while (done < length) {
+    const slice = Math.min(sliceBytes, length - done);
+    const copied = copyRange(input, output, slice);
+    done += copied;
+    if (copied < slice) break;
+    yield;
+  }
+  return done;
+}
+
+function* copySparse(input: number, output: number, size: number): Work {
   ftruncateSync(output, size);
   let at = 0;
   while (at < size) {
@@ -84,7 +101,7 @@ function copySparse(input: number, output: number, size: number): void {
     const end = seek(input, start, 'hole') ?? size;
     seek(input, start, 'set');
     seek(output, start, 'set');
-    if (copyRange(input, output, end - start) === 0) return;
+    if ((yield* copySlices(input, output, end - start)) === 0) return;
     at = end;
   }
 }

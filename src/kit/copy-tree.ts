@@ -1,5 +1,6 @@
 /** Copies whole trees with all their metadata, and puts one into another. */
 import { linkSync, renameSync } from 'node:fs';
+import { turnTaker } from './in-turns.ts';
 import { fsPath } from './names.ts';
 import { setTimes } from './system.ts';
 import { copyEntry } from './tar/copy-entry.ts';
@@ -23,8 +24,10 @@ export async function copyTree(root: string, target: string, options: CopyTreeOp
   const firstNames = new Map<string, string>();
   const folderTimes: [host: string, mtimeNs: bigint][] = [];
   let bytes = 0;
+  const turn = turnTaker(options.signal);
   for (const { entry: found, host } of walkTree(root)) {
-    options.signal?.throwIfAborted();
+    const pause = turn();
+    if (pause !== undefined) await pause;
     if (found.path === '' || found.type === 'socket') continue;
     const entry = options.adapt === undefined ? found : options.adapt(found);
     if (entry === undefined) continue;
@@ -34,7 +37,7 @@ export async function copyTree(root: string, target: string, options: CopyTreeOp
       linkSync(fsPath(first), fsPath(to));
       continue;
     }
-    await copyEntry(entry, host, to);
+    await copyEntry(entry, host, to, options.signal);
     bytes += entry.size;
     if (entry.inode !== undefined) firstNames.set(entry.inode, to);
     if (entry.type === 'directory') folderTimes.push([to, entry.mtimeNs]);

@@ -68,7 +68,7 @@ async function copyOut(
         renameSync(beside, target);
       }
     } else {
-      await copyEntry(entry, host, beside);
+      await copyEntry(entry, host, beside, signal);
       told.bytes = entry.size;
       renameSync(fsPath(beside), fsPath(target));
     }

@@ -26,8 +26,10 @@ export interface Worker {
    * was digested is what `execute` copies, or it fails.
    */
   contentOf(copy: Copy, snapshotOf: SnapshotOf): ContentFacts;
+  /** Reads what `contentOf` will ask for, so that this is quick; others have their turns meanwhile. */
+  readAhead(copy: Copy, snapshotOf: SnapshotOf, signal: AbortSignal): Promise<void>;
   /** What identifies a source and its content, as `name → digest`. */
-  identify(source: Source): Promise<Readonly<Record<string, string>>>;
+  identify(source: Source, signal?: AbortSignal): Promise<Readonly<Record<string, string>>>;
   /** Throws a UserError for compute that this worker can never give. */
   checkCompute(compute: Compute): void;
   /** Holds compute for a step until it is disposed of; waits while it isn't free. Undefined when it was given up. */

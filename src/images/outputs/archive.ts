@@ -70,7 +70,7 @@ export function writeArchive(parts: readonly Part[], fd: number, signal?: AbortS
       async file(path, size, position) {
         const from = openSync(path, 'r');
         try {
-          const copied = await transfer({ from, fromAt: 0, to: fd, toAt: position, length: size });
+          const copied = await transfer({ from, fromAt: 0, to: fd, toAt: position, length: size, signal });
           if (copied < size) throw cutOff(path);
         } finally {
           closeSync(from);

@@ -155,7 +155,8 @@ async function writeImage(
   const composed = await compose(context, image, { ...clamp, blobs: true, onProgress });
   const { digest } = topOf(composed).blob;
   if (request.type === 'oci' && !(request.tar ?? !destOf(request).endsWith('/'))) {
-    return { digest, bytes: await writeLayout(context.store, composed, tags, withoutSlash(destOf(request))) };
+    const { store, signal } = context;
+    return { digest, bytes: await writeLayout(store, composed, tags, withoutSlash(destOf(request)), signal) };
   }
   const parts = archiveParts(context.store, composed, tags, request.type === 'docker');
   const dest = destOf(request);

@@ -27,13 +27,14 @@ export async function writeLayout(
   composed: Composed,
   tags: readonly string[],
   dest: string,
+  signal?: AbortSignal,
 ): Promise<number> {
   const entries = indexEntries(composed, tags);
   const parts = blobParts(store, composed);
   switch (stateOf(dest)) {
     case 'absent':
     case 'empty':
-      return makeFolder(dest, (folder) => fill(folder, parts, entries));
+      return makeFolder(dest, (folder) => fill(folder, parts, entries, signal));
     case 'no-folder':
       throw wrongUse('dest-is-a-file', `The output's dest ${dest} is a file, and a folder is to be written.`);
     default:
@@ -42,11 +43,16 @@ export async function writeLayout(
           hint: 'Name a new folder, or an OCI layout to add to.',
         });
       }
-      return fill(dest, parts, merge(dest, entries));
+      return fill(dest, parts, merge(dest, entries), signal);
   }
 }
 
-async function fill(folder: string, parts: readonly Part[], entries: readonly IndexEntry[]): Promise<number> {
+async function fill(
+  folder: string,
+  parts: readonly Part[],
+  entries: readonly IndexEntry[],
+  signal?: AbortSignal,
+): Promise<number> {
   mkdirSync(join(folder, 'blobs/sha256'), { recursive: true });
   const added: string[] = [];
   let bytes = 0;
@@ -56,7 +62,7 @@ async function fill(folder: string, parts: readonly Part[], entries: readonly In
       const size = 'bytes' in part ? part.bytes.length : part.size;
       if (statSync(path, { throwIfNoEntry: false })?.size === size) continue;
       added.push(path);
-      await putFile(path, part);
+      await putFile(path, part, signal);
       bytes += size;
     }
   } catch (error) {
@@ -69,11 +75,11 @@ async function fill(folder: string, parts: readonly Part[], entries: readonly In
   return bytes;
 }
 
-async function putFile(path: string, part: Part): Promise<void> {
+async function putFile(path: string, part: Part, signal?: AbortSignal): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${newId()}.tmp`);
   try {
     if ('bytes' in part) writeFileSync(temporary, part.bytes, { flag: 'wx', mode: 0o644 });
-    else await copyFileContent(part.path, temporary, 0o644);
+    else await copyFileContent(part.path, temporary, 0o644, signal);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });

@@ -2,19 +2,17 @@
  * Turns what comes from elsewhere into snapshots: one for each layer of an image, filed under a key over the parent's
  * key and the layer's digest, so that images share what they share; one for a tar or a folder.
  */
-import { chmodSync, createReadStream, lchownSync, linkSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
+import { copyMetadata } from '../../kit/copy-node.ts';
+import { copyTree } from '../../kit/copy-tree.ts';
 import { canonicalJson, type Digest, hexOf, sha256 } from '../../kit/digest.ts';
 import { explainSystemError, UserError } from '../../kit/errors.ts';
-import { fsPath } from '../../kit/names.ts';
-import { setTimes, setXattr } from '../../kit/system.ts';
-import { copyEntry } from '../../kit/tar/copy-entry.ts';
 import { decompress } from '../../kit/tar/decompress.ts';
 import { brokenIn } from '../../kit/tar/format.ts';
 import { streamInput } from '../../kit/tar/input.ts';
 import { unpackLayerStream } from '../../kit/tar/layer-stream.ts';
 import { unpackLayer, unpackTar } from '../../kit/tar/unpack.ts';
-import type { Entry } from '../../kit/tree.ts';
-import { walkTree } from '../../kit/walk-tree.ts';
+import { readEntry } from '../../kit/walk.ts';
 import type { SnapshotId, StepKey } from '../../plan/index.ts';
 import { blobPath } from '../blobs.ts';
 import { abortOf, type ImageContext } from '../context.ts';
@@ -179,35 +177,21 @@ export async function importFolder(
 ): Promise<ImportedTree> {
   const title = `from ${path.replace(/^.*\/(?=.)/, '')}`;
   const request = { key: keyOf({ folder: digest }), parent: undefined, stage: importing.stage, title };
-  const snapshot = await importing.writer.make(request, (root) => unpack(() => copyFolder(path, root), path));
+  const snapshot = await importing.writer.make(request, (root) =>
+    unpack(() => copyFolder(importing.context, path, root), path),
+  );
   return { snapshot, history: [{ createdBy: title, snapshot }] };
 }
 
-async function copyFolder(from: string, root: string): Promise<void> {
-  const firstNames = new Map<string, string>();
-  const folderTimes: [host: string, mtimeNs: bigint][] = [];
-  for (const { entry, host } of walkTree(from)) {
-    const to = entry.path === '' ? root : `${root}/${entry.path}`;
-    const first = entry.inode === undefined ? undefined : firstNames.get(entry.inode);
-    if (entry.path === '') setRoot(root, entry);
-    else if (first !== undefined) linkSync(fsPath(first), fsPath(to));
-    else if (entry.type !== 'socket') await copyEntry(entry, host, to);
-    if (entry.inode !== undefined && first === undefined) firstNames.set(entry.inode, to);
-    if (entry.type === 'directory') folderTimes.push([to, entry.mtimeNs]);
-  }
-  for (const [to, mtimeNs] of folderTimes.reverse()) setTimes(to, mtimeNs);
+async function copyFolder({ signal }: ImageContext, from: string, root: string): Promise<void> {
+  await copyTree(from, root, { signal });
+  // It may be reached through a link.
+  copyMetadata(readEntry(`${from}/.`, ''), root);
 }
 
 /** A root folder that nothing is said of: not of the time it happens to be made. */
 function plainRoot(root: string): void {
-  setRoot(root, { path: '', type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0, mtimeNs: 0n });
-}
-
-function setRoot(root: string, entry: Entry): void {
-  lchownSync(root, entry.uid, entry.gid);
-  chmodSync(root, entry.mode);
-  for (const [name, value] of entry.xattrs ?? []) setXattr(root, name, value);
-  setTimes(root, entry.mtimeNs);
+  copyMetadata({ path: '', type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0, mtimeNs: 0n }, root);
 }
 
 async function unpack(body: () => Promise<void>, place: string): Promise<void> {

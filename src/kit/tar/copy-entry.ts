@@ -8,14 +8,24 @@ import type { Entry } from '../tree.ts';
 import { transfer } from './transfer.ts';
 
 /** Makes `entry` at the free host path `to`, with all metadata; a file's content comes from host path `content`. */
-export async function copyEntry(entry: Entry, content: string, to: string): Promise<void> {
+export async function copyEntry(
+  entry: Entry,
+  content: string,
+  to: string,
+  signal?: AbortSignal,
+): Promise<void> {
   if (entry.type !== 'file') return makeEntry(entry, content, to);
-  await copyFileContent(content, to, 0o600);
+  await copyFileContent(content, to, 0o600, signal);
   copyMetadata(entry, to);
 }
 
 /** Copies a file to the new file `to`; blocks are shared where that can be, holes stay holes. Returns its length. */
-export async function copyFileContent(from: string, to: string, mode: number): Promise<number> {
+export async function copyFileContent(
+  from: string,
+  to: string,
+  mode: number,
+  signal?: AbortSignal,
+): Promise<number> {
   const input = openSync(fsPath(from), constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     const output = openSync(fsPath(to), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
@@ -29,6 +39,7 @@ export async function copyFileContent(from: string, to: string, mode: number): P
           to: output,
           toAt: start,
           length: end - start,
+          signal,
         });
         if (copied < end - start)
           throw outside('changed-while-read', `The file ${from} changed while it was read.`);

@@ -12,13 +12,14 @@ export interface Transfer {
   to: number;
   toAt: number;
   length: number;
+  signal?: AbortSignal | undefined;
 }
 
 /**
  * Copies a range; blocks are shared where the file system can. Returns the bytes copied, fewer only when the
- * source is shorter. Moves both descriptors' positions.
+ * source is shorter. Moves both descriptors' positions. Throws the signal's reason once that is aborted.
  */
-export async function transfer({ from, fromAt, to, toAt, length }: Transfer): Promise<number> {
+export async function transfer({ from, fromAt, to, toAt, length, signal }: Transfer): Promise<number> {
   let done = shareBlocks({ from, fromAt, to, toAt, length });
   if (length - done >= worthReserving) reserve(to, toAt + done, length - done);
   while (done < length) {
@@ -27,6 +28,7 @@ export async function transfer({ from, fromAt, to, toAt, length }: Transfer): Pr
     done += copied;
     if (copied < slice) break;
     if (done < length) await nextTurn();
+    signal?.throwIfAborted();
   }
   return done;
 }

@@ -18,6 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { errnoOf, outside } from '../errors.ts';
+import { turnTaker } from '../in-turns.ts';
 import { encodeName, fsPath } from '../names.ts';
 import { makeNode, removeXattr, setTimes, setTimesOfOpen, setXattr } from '../system.ts';
 import { listFolder, lstatIfAny, treeXattrs } from '../walk.ts';
@@ -43,9 +44,10 @@ const byHandBytes = 128 * 1024;
 /** Unpacks a plain archive into the folder `root`. Throws `broken-tar`. */
 export async function unpackTar(input: TarInput, root: string, options: UnpackOptions = {}): Promise<void> {
   using safe = openSafeRoot(root);
+  const turn = turnTaker(options.signal);
   for await (const member of readTar(input, options)) {
-    options.signal?.throwIfAborted();
-    await place(safe, memberPath(member.name), member);
+    await turn();
+    await place(safe, memberPath(member.name), member, options.signal);
   }
   safe.restoreTimes();
 }
@@ -59,10 +61,12 @@ export async function unpackLayer(path: string, root: string, options: UnpackOpt
   try {
     using safe = openSafeRoot(root);
     for await (const member of readTar(fileInput(fd), options)) hide(safe, memberPath(member.name));
+    const turn = turnTaker(options.signal);
     for await (const member of readTar(fileInput(fd), options)) {
-      options.signal?.throwIfAborted();
+      await turn();
       const memberName = memberPath(member.name);
-      if (!splitPath(memberName).name.startsWith(whiteoutPrefix)) await place(safe, memberName, member);
+      if (!splitPath(memberName).name.startsWith(whiteoutPrefix))
+        await place(safe, memberName, member, options.signal);
     }
     safe.restoreTimes();
   } finally {
@@ -85,11 +89,16 @@ export function hide(safe: SafeRoot, path: string): void {
   }
 }
 
-export async function place(safe: SafeRoot, path: string, member: TarMember): Promise<void> {
+export async function place(
+  safe: SafeRoot,
+  path: string,
+  member: TarMember,
+  signal?: AbortSignal,
+): Promise<void> {
   if (member.type === 'hardlink') return placeLink(safe, path, member);
   if (member.type === 'directory') return placeFolder(safe, path, member);
   if (path === '') throw brokenTar('it would replace the root folder');
-  if (member.type === 'file') return placeFile(safe, path, member);
+  if (member.type === 'file') return placeFile(safe, path, member, signal);
   safeRemove(safe, path);
   const host = safe.at(path);
   switch (member.type) {
@@ -137,10 +146,15 @@ function placeLink(safe: SafeRoot, path: string, member: TarMember): void {
 }
 
 /** Most members are small files: all is done on the open file, and only what has to be. */
-async function placeFile(safe: SafeRoot, path: string, member: TarMember): Promise<void> {
+async function placeFile(
+  safe: SafeRoot,
+  path: string,
+  member: TarMember,
+  signal?: AbortSignal,
+): Promise<void> {
   const fd = openNew(safe, path);
   try {
-    await writeFile(fd, member);
+    await writeFile(fd, member, signal);
     // The order matters: chown(2) drops setuid and capabilities.
     const { uid, gid } = fstatSync(fd);
     if (uid !== member.uid || gid !== member.gid) fchownSync(fd, member.uid, member.gid);
@@ -164,13 +178,13 @@ function openNew(safe: SafeRoot, path: string): number {
   }
 }
 
-async function writeFile(fd: number, member: TarMember): Promise<void> {
+async function writeFile(fd: number, member: TarMember, signal?: AbortSignal): Promise<void> {
   if (member.size === 0) return;
   const extents = member.extents ?? [{ offset: 0, length: member.size }];
   if (member.range && member.storedBytes > byHandBytes) {
     let fromAt = member.range.position;
     for (const { offset, length } of extents) {
-      const copied = await transfer({ from: member.range.fd, fromAt, to: fd, toAt: offset, length });
+      const copied = await transfer({ from: member.range.fd, fromAt, to: fd, toAt: offset, length, signal });
       if (copied < length) throw brokenTar(`it ends inside of ${member.name}`);
       fromAt += length;
     }

@@ -2,6 +2,7 @@
 import { linkSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyMetadata, makeEntry } from '../../kit/copy-node.ts';
+import { inTurns, type Work } from '../../kit/in-turns.ts';
 import { fsPath } from '../../kit/names.ts';
 import { removeTree } from '../../kit/tar/safe-root.ts';
 import { joinPath, listFolder, lstatIfAny, readEntry } from '../../kit/walk.ts';
@@ -13,13 +14,13 @@ import type { StepTask } from '../worker.ts';
 import type { Workspace } from './snapshots/driver.ts';
 import type { Snapshots } from './snapshots/registry.ts';
 
-export function executeLink(
+export async function executeLink(
   store: Store,
   snapshots: Snapshots,
   op: LinkOp,
   task: StepTask,
   runDir: string,
-): SnapshotId {
+): Promise<SnapshotId> {
   const startedMs = performance.now();
   const files = task.snapshotOf(op.step);
   const { base } = task;
@@ -33,7 +34,7 @@ export function executeLink(
   try {
     const { driver } = snapshots;
     if (driver.fold === undefined) {
-      layOver(snapshots.mountView(files), workspace.root, new Map());
+      await inTurns(layOver(snapshots.mountView(files), workspace.root, new Map()), task.signal);
       return commit(workspace);
     }
     const row = findSnapshot(store.db, files);
@@ -50,7 +51,7 @@ export function executeLink(
 }
 
 /** Copies the content of folder `from` into folder `to`; a folder in the place of a folder gives it its metadata. */
-function layOver(from: string, to: string, firstNames: Map<string, string>): void {
+function* layOver(from: string, to: string, firstNames: Map<string, string>): Work {
   for (const name of listFolder(from)) {
     const [source, target] = [joinPath(from, name), joinPath(to, name)];
     const entry = readEntry(source, '');
@@ -63,13 +64,14 @@ function layOver(from: string, to: string, firstNames: Map<string, string>): voi
     }
     if (entry.inode !== undefined) firstNames.set(entry.inode, target);
     if (entry.type === 'directory' && there?.isDirectory()) {
-      layOver(source, target, firstNames);
+      yield* layOver(source, target, firstNames);
       copyMetadata(entry, target);
       continue;
     }
     makeEntry(entry, source, target);
+    yield;
     if (entry.type !== 'directory') continue;
-    layOver(source, target, firstNames);
+    yield* layOver(source, target, firstNames);
     // What was put into it changed its time.
     copyMetadata(entry, target);
   }

@@ -1,12 +1,13 @@
 /** The embedded worker: snapshots of a store, isolated runs on this machine. Needs root. */
 import { existsSync, readFileSync } from 'node:fs';
 import { outside } from '../../kit/errors.ts';
+import { atOnce, inTurns } from '../../kit/in-turns.ts';
 import { enterPrivateMounts, unmountBelow } from '../../kit/system.ts';
-import type { SnapshotId, Source } from '../../plan/index.ts';
+import type { RunOp, SnapshotId, Source, Step } from '../../plan/index.ts';
 import { beginRun, lease, type Run } from '../../store/runs.ts';
 import { findKey, lineageOf } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
-import type { StepOutcome, Worker } from '../worker.ts';
+import type { Worker } from '../worker.ts';
 import { asksForCompute, checkCompute } from './compute/budget.ts';
 import { reserveCompute } from './compute/reserve.ts';
 import { type Contents, openContents } from './copy/content.ts';
@@ -101,9 +102,13 @@ export function createLocalWorker(store: Store, provisions: Provisions = noProvi
   const worker: Worker = {
     find: (key) => findKey(store.db, key),
     lease: (snapshot) => lease(store, open().run, snapshot),
-    contentOf: (copy, snapshotOf) => contents.facts(copy, snapshotOf),
-    async identify(source) {
-      if (source.type === 'folder') return contents.facts(folderCopy(source.path), noSnapshot);
+    contentOf: (copy, snapshotOf) => atOnce(contents.facts(copy, snapshotOf)),
+    async readAhead(copy, snapshotOf, signal) {
+      await inTurns(contents.facts(copy, snapshotOf), signal);
+    },
+    async identify(source, signal) {
+      if (source.type === 'folder')
+        return inTurns(contents.facts(folderCopy(source.path), noSnapshot), signal);
       if (isRemote(source)) {
         const { identifyRemote } = await import('./remote/index.ts');
         return identifyRemote(store, source);
@@ -129,18 +134,25 @@ export function createLocalWorker(store: Store, provisions: Provisions = noProvi
         const place = { store, snapshots, runDir: run.dir, runId: run.id, provisions, starters, ready };
         return executeRun(place, op, task);
       }
-      const made = (snapshot: SnapshotId): StepOutcome => {
+      try {
+        const snapshot = await make(op);
         return { outcome: 'done', snapshot, durationMs: performance.now() - startedMs };
-      };
-      switch (op.type) {
-        case 'copy':
-          return made(await executeCopy(store, snapshots, contents, op, task, run.dir));
-        case 'link':
-          return made(executeLink(store, snapshots, op, task, run.dir));
-        case 'source':
-          return made(
-            await executeSource(store, snapshots, contents, run, op, task, identities.get(op.source) ?? {}),
-          );
+      } catch (error) {
+        if (task.signal.aborted) return { outcome: 'cancelled' };
+        throw error;
+      }
+
+      async function make(op: Exclude<Step['op'], RunOp>): Promise<SnapshotId> {
+        switch (op.type) {
+          case 'copy':
+            return executeCopy(store, snapshots, contents, op, task, run.dir);
+          case 'link':
+            return executeLink(store, snapshots, op, task, run.dir);
+          case 'source': {
+            const identity = identities.get(op.source) ?? {};
+            return executeSource(store, snapshots, contents, run, op, task, identity);
+          }
+        }
       }
     },
     readFile(snapshot, path) {

@@ -2,19 +2,26 @@
  * Puts targets into a workspace. Paths are resolved inside the image: the way to a copy's destination may lead over
  * symlinks of the image, and these never lead out of it; below the destination no link is followed.
  */
-import { closeSync, constants, mkdirSync, readlinkSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, constants, mkdirSync, readlinkSync, rmSync } from 'node:fs';
 import { errnoOf, outside, wrongUse } from '../../../kit/errors.ts';
+import type { Work } from '../../../kit/in-turns.ts';
 import { decodeName, fsPath } from '../../../kit/names.ts';
 import { descriptorPath, O_PATH, openFolder, openInRoot, setTimes } from '../../../kit/system.ts';
 import { lstatIfAny, typeOf } from '../../../kit/walk.ts';
 import { makeFile, openCopier, setMetadata } from './make-file.ts';
 import type { Content, Difference, Target, TargetList } from './targets.ts';
 
+/** So many are made between two pauses. */
+const fewTargets = 16;
+
 /** Copies all of `list` into the tree at `root`. */
-export function applyAll(root: string, list: TargetList): void {
+export function* applyAll(root: string, list: TargetList): Work {
   const writer = openWriter(root, list.contents);
   try {
-    for (const target of list.targets) writer.put(target);
+    for (const [index, target] of list.targets.entries()) {
+      yield* writer.put(target);
+      if (index % fewTargets === 0) yield;
+    }
   } finally {
     writer.finish();
   }
@@ -24,17 +31,17 @@ export function applyAll(root: string, list: TargetList): void {
  * Applies only a difference: `root` holds the result of an earlier copy on the same parent. `isInParent` tells whether
  * that parent has a path.
  */
-export function applyDifference(
+export function* applyDifference(
   root: string,
   list: TargetList,
   difference: Difference,
   isInParent: (path: string) => boolean,
-): void {
+): Work {
   const writer = openWriter(root, list.contents, isInParent);
   try {
     // Content goes before its folder.
     for (const target of difference.removed.toReversed()) writer.remove(target);
-    for (const target of difference.changed) writer.put(target);
+    for (const target of difference.changed) yield* writer.put(target);
     for (const target of difference.touched) writer.touch(target);
   } finally {
     writer.finish();
@@ -42,7 +49,7 @@ export function applyDifference(
 }
 
 interface Writer {
-  put(target: Target): void;
+  put(target: Target): Work;
   remove(target: Target): void;
   touch(target: Target): void;
   /** Sets the times of folders, last of all. */
@@ -56,7 +63,6 @@ function openWriter(
 ): Writer {
   const rootFd = openFolder(root);
   const copier = openCopier();
-  const umask = process.umask(0);
   /** Real host path of a folder of the image, by image path. */
   const realFolders = new Map<string, string>();
   /** Times that folders had, or shall have, by host path. */
@@ -90,10 +96,16 @@ function openWriter(
   };
 
   return {
-    put(target) {
+    *put(target) {
       if (target.type !== 'directory') {
         const file = hostOf(target);
-        makeFile(target, file, contents.get(target.path), (path) => hostOf({ ...target, path }), copier);
+        yield* makeFile(
+          target,
+          file,
+          contents.get(target.path),
+          (path) => hostOf({ ...target, path }),
+          copier,
+        );
         return;
       }
       const host = placeOf(target);
@@ -121,7 +133,6 @@ function openWriter(
       if (!isKept(target, real)) setFolder(target, real);
     },
     finish() {
-      process.umask(umask);
       closeSync(rootFd);
       for (const [folder, mtime] of times) setTimes(folder, mtime);
     },
@@ -152,7 +163,8 @@ function resolveFolder(rootFd: number, root: string, path: string, times: Map<st
   const host = `${parent}/${nameOf(path)}`;
   if (!times.has(parent)) times.set(parent, mtimeOf(parent));
   try {
-    mkdirSync(fsPath(host), 0o755);
+    mkdirSync(fsPath(host));
+    chmodSync(fsPath(host), 0o755);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
     throw wrongUse(

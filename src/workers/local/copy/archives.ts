@@ -5,6 +5,7 @@ import { closeSync, constants, createReadStream, mkdirSync, openSync, readSync }
 import { join } from 'node:path';
 import { UserError } from '../../../kit/errors.ts';
 import { typeOfRow } from '../../../kit/file-rows.ts';
+import { inTurns } from '../../../kit/in-turns.ts';
 import { fsPath } from '../../../kit/names.ts';
 import { decompress } from '../../../kit/tar/decompress.ts';
 import { streamInput } from '../../../kit/tar/input.ts';
@@ -68,7 +69,8 @@ async function unpackOne(
   mkdirSync(host);
   await unpackInto(source.host, host, signal);
   const [pick] = selectPath(openTree(host), '', undefined) as [Pick];
-  const scan = scanTree(db, { host, taken: pick.taken, keepsOwner: true, memo: new Map() });
+  const request = { host, taken: pick.taken, keepsOwner: true, memo: new Map() };
+  const scan = await inTurns(scanTree(db, request), signal);
   return { host, name: source.name, scan, taken: pick.taken, isArchive: true };
 }
 

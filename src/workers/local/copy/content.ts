@@ -7,6 +7,7 @@ import { canonicalJson, type Digest, sha256 } from '../../../kit/digest.ts';
 import { wrongUse } from '../../../kit/errors.ts';
 import { typeOfRow } from '../../../kit/file-rows.ts';
 import { realpathSync } from '../../../kit/host-files.ts';
+import type { Work } from '../../../kit/in-turns.ts';
 import { nearest } from '../../../kit/suggest.ts';
 import type { Copy, CopySource, InlineFile, SnapshotId } from '../../../plan/index.ts';
 import { rememberCopied } from '../../../store/manifests.ts';
@@ -16,12 +17,12 @@ import { rememberInline } from './manifests.ts';
 import { hasWildcard } from './match-name.ts';
 import { type ReadContent, type Scan, scanFolder, scanTree } from './scan.ts';
 import { type Pick, selectPath } from './select.ts';
-import { type CopyInput, inlineOf, keepsOwners } from './targets.ts';
+import { type CopyInput, type CopyInputSource, inlineOf, keepsOwners } from './targets.ts';
 import { openTree, type Tree } from './tree.ts';
 
 export interface Contents {
-  facts(copy: Copy, snapshotOf: SnapshotOf): ContentFacts;
-  input(copy: Copy, snapshotOf: SnapshotOf): CopyInput;
+  facts(copy: Copy, snapshotOf: SnapshotOf): Work<ContentFacts>;
+  input(copy: Copy, snapshotOf: SnapshotOf): Work<CopyInput>;
 }
 
 /** What one path of a copy takes: several files or folders where it is a pattern. */
@@ -48,7 +49,14 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
   const treeOf = (root: string, ignore: readonly string[] = []) =>
     once(trees, JSON.stringify([root, ignore]), () => openTree(root, ignore));
 
-  const fromFolder = (copy: Copy, from: FolderSource, path: string): Taken[] => {
+  /** A scan once for all that ask for it by this name. */
+  function* scannedOnce(name: string, scan: () => Work<Scan>): Work<Scan> {
+    const known = scans.get(name) ?? (yield* scan());
+    scans.set(name, known);
+    return known;
+  }
+
+  function* fromFolder(copy: Copy, from: FolderSource, path: string): Work<Taken[]> {
     const root = once(roots, from.path, () => realpathSync.native(from.path));
     const inside = relativePath(copy, path, root);
     const tree = treeOf(root, from.ignore);
@@ -56,7 +64,8 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
     const name = [root, inside, from.ignore ?? [], select ?? null];
     const picks = once(picked, JSON.stringify(name), () => selectPath(tree, inside, select));
     if (picks === undefined) throw notFound(tree, inside);
-    return picks.map((pick) => {
+    const taken: Taken[] = [];
+    for (const pick of picks) {
       const host = join(root, pick.top);
       const scanName = JSON.stringify([
         root,
@@ -65,17 +74,18 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
         keepsOwners(copy),
         ...scanOf(copy, path),
       ]);
-      const scan = once(scans, scanName, () => {
+      const scan = yield* scannedOnce(scanName, function* () {
         const request = { host, taken: pick.taken, keepsOwner: keepsOwners(copy), memo };
-        const made = scanFolder(store.db, scanName, request);
+        const made = yield* scanFolder(store.db, scanName, request);
         if (!made.isKnown) rememberCopied(store.db, made.digest, made.summary.manifest);
         return made;
       });
-      return { pick, host, scan };
-    });
-  };
+      taken.push({ pick, host, scan });
+    }
+    return taken;
+  }
 
-  const fromSnapshot = (copy: Copy, id: SnapshotId, path: string): Taken[] => {
+  function* fromSnapshot(copy: Copy, id: SnapshotId, path: string): Work<Taken[]> {
     const root = viewOf(id);
     const inside = posix.resolve('/', path).slice(1);
     const given = copy.select?.parents ? path : inside;
@@ -85,25 +95,28 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
       const message = `/${inside} was not found in what is copied from.`;
       throw wrongUse('missing-file', message, hint === undefined ? {} : { hint });
     }
-    return picks.map((pick) => {
+    const taken: Taken[] = [];
+    for (const pick of picks) {
       const host = join(root, pick.top);
-      const scan = once(scans, JSON.stringify([id, pick.top, ...scanOf(copy, path)]), () => {
-        const made = scanTree(store.db, { host, taken: pick.taken, keepsOwner: true, memo });
+      const scanName = JSON.stringify([id, pick.top, ...scanOf(copy, path)]);
+      const scan = yield* scannedOnce(scanName, function* () {
+        const made = yield* scanTree(store.db, { host, taken: pick.taken, keepsOwner: true, memo });
         rememberCopied(store.db, made.digest, made.summary.manifest);
         return made;
       });
-      return { pick, host, scan };
-    });
-  };
+      taken.push({ pick, host, scan });
+    }
+    return taken;
+  }
 
   /** Digest of what a path takes of a snapshot, which never changes: kept in the database. */
-  const snapshotDigest = (copy: Copy, id: SnapshotId, path: string): Digest => {
+  function* snapshotDigest(copy: Copy, id: SnapshotId, path: string): Work<Digest> {
     const selection = copy.select === undefined ? path : canonicalJson([path, copy.select]);
     const known = store.db
       .prepare('SELECT digest FROM contents WHERE snapshot = ? AND selection = ?')
       .get(id, selection) as { digest: Digest } | undefined;
     if (known) return known.digest;
-    const taken = fromSnapshot(copy, id, path);
+    const taken = yield* fromSnapshot(copy, id, path);
     const [only] = taken;
     const digest =
       only !== undefined && taken.length === 1 && !hasWildcard(path)
@@ -113,37 +126,34 @@ export function openContents(store: Store, viewOf: (id: SnapshotId) => string): 
       .prepare('INSERT OR REPLACE INTO contents (snapshot, selection, digest) VALUES (?, ?, ?)')
       .run(id, selection, digest);
     return digest;
-  };
+  }
 
   return {
-    facts(copy, snapshotOf) {
+    *facts(copy, snapshotOf) {
       const { from } = copy;
       if (from.type === 'inline') return inlineFacts(store, from.files);
-      if (from.type === 'step') {
-        const id = snapshotOf(from.step);
-        return Object.fromEntries(copy.paths.map((path) => [path, snapshotDigest(copy, id, path)]));
+      const facts: [path: string, digest: Digest][] = [];
+      for (const path of copy.paths) {
+        if (from.type === 'step')
+          facts.push([path, yield* snapshotDigest(copy, snapshotOf(from.step), path)]);
+        else
+          for (const { pick, scan } of yield* fromFolder(copy, from, path))
+            facts.push([shownPath(path, pick), scan.digest]);
       }
-      return Object.fromEntries(
-        copy.paths.flatMap((path) =>
-          fromFolder(copy, from, path).map(({ pick, scan }) => [shownPath(path, pick), scan.digest] as const),
-        ),
-      );
+      return Object.fromEntries(facts);
     },
-    input(copy, snapshotOf) {
+    *input(copy, snapshotOf) {
       const { from } = copy;
       if (from.type === 'inline') return { copy, sources: [], inline: from.files.map(inlineOf) };
-      const sources = copy.paths
-        .flatMap((path) =>
+      const sources: CopyInputSource[] = [];
+      for (const path of copy.paths) {
+        const taken =
           from.type === 'step'
-            ? fromSnapshot(copy, snapshotOf(from.step), path)
-            : fromFolder(copy, from, path),
-        )
-        .map(({ pick, host, scan }) => ({
-          host,
-          name: pick.name || basename(host),
-          scan,
-          taken: pick.taken,
-        }));
+            ? yield* fromSnapshot(copy, snapshotOf(from.step), path)
+            : yield* fromFolder(copy, from, path);
+        for (const { pick, host, scan } of taken)
+          sources.push({ host, name: pick.name || basename(host), scan, taken: pick.taken });
+      }
       return { copy, sources, inline: [] };
     },
   };

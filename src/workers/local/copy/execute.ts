@@ -4,6 +4,7 @@
  * from the last result, whatever parent that had, and is a difference to it.
  */
 import { canonicalJson, sha256 } from '../../../kit/digest.ts';
+import { inTurns } from '../../../kit/in-turns.ts';
 import { lstat, typeOf } from '../../../kit/walk.ts';
 import type { CopyOp, SnapshotId } from '../../../plan/index.ts';
 import { readTree } from '../../../store/manifests.ts';
@@ -36,8 +37,11 @@ export async function executeCopy(
   const parent = snapshots.stackOf(task.base);
   const locate: Locate = (path) => (path === '' ? undefined : snapshots.driver.locate(parent, path));
   const image = lookInto(locate);
-  const scanned = op.copies.map((copy) => withOwner(contents.input(copy, task.snapshotOf), image));
-  const inputs = await unpackArchives(store.db, scanned, scratch, task.signal);
+  const { signal } = task;
+  const scanned: CopyInput[] = [];
+  for (const copy of op.copies)
+    scanned.push(withOwner(await inTurns(contents.input(copy, task.snapshotOf), signal), image));
+  const inputs = await unpackArchives(store.db, scanned, scratch, signal);
   const targetsOf = (of: readonly CopyInput[], listingOf: ListingOf) => {
     const list = listTargets(of, image, listingOf);
     // The earliest time that every archive format knows.
@@ -54,18 +58,17 @@ export async function executeCopy(
           ...{ db: store.db, slot, inputs, targetsOf },
           isInParent: (path) => locate(path) !== undefined || passesLink(path, locate),
         });
-  const started = found && startOnLast(snapshots, found, rebase);
+  const started = found && (await startOnLast(snapshots, found, rebase));
   const last = started && found;
   const workspace = started ?? snapshots.fork(task.base, { getsMany: totalOf(inputs) >= many });
-  const snapshot = finish(snapshots, workspace, () => {
+  const snapshot = await finish(snapshots, workspace, async () => {
     if (last) {
       const isInParent = (path: string) => path === '' || locate(path) !== undefined;
-      applyDifference(workspace.root, last.list, last.difference, isInParent);
-    } else
-      applyAll(
-        workspace.root,
-        targetsOf(inputs, ({ scan }) => readTree(store.db, scan.summary.manifest)),
-      );
+      await inTurns(applyDifference(workspace.root, last.list, last.difference, isInParent), signal);
+    } else {
+      const list = targetsOf(inputs, ({ scan }) => readTree(store.db, scan.summary.manifest));
+      await inTurns(applyAll(workspace.root, list), signal);
+    }
     return snapshots.commit(workspace, {
       key: task.isUnfiled ? undefined : task.key,
       alias: task.isUnfiled ? undefined : task.alias,
@@ -83,18 +86,18 @@ export async function executeCopy(
 }
 
 /** Undefined where the last result can't be moved onto the new base. */
-function startOnLast(
+async function startOnLast(
   snapshots: Snapshots,
   last: LastResult,
   rebase: Rebase | undefined,
-): Workspace | undefined {
+): Promise<Workspace | undefined> {
   if (rebase !== undefined && rebase.paths.length > 0) {
     // Where the copy put something, what the base has there now must not come in its place.
     const places = last.places();
     if (rebase.paths.some((path) => places.has(path))) return undefined;
   }
   const workspace = snapshots.forkResult(last.snapshot);
-  return finish(snapshots, workspace, () => {
+  return finish(snapshots, workspace, async () => {
     if (rebase === undefined || rebase.apply(workspace)) return workspace;
     snapshots.discard(workspace);
     return undefined;
@@ -105,9 +108,9 @@ function startOnLast(
 type Locate = (path: string) => string | undefined;
 
 /** Discards the workspace when `body` throws. */
-function finish<T>(snapshots: Snapshots, workspace: Workspace, body: () => T): T {
+async function finish<T>(snapshots: Snapshots, workspace: Workspace, body: () => Promise<T>): Promise<T> {
   try {
-    return body();
+    return await body();
   } catch (error) {
     snapshots.discard(workspace);
     throw error;

@@ -3,13 +3,14 @@ import { createHash, hash } from 'node:crypto';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { errnoOf, wrongUse } from '../../../kit/errors.ts';
 import { type FileRows, sameRow } from '../../../kit/file-rows.ts';
+import type { Work } from '../../../kit/in-turns.ts';
 import { fsPath } from '../../../kit/names.ts';
 import { rowOfDescriptor } from '../../../kit/read-folder.ts';
 
 const chunk = Buffer.allocUnsafeSlow(1 << 20);
 
 /** SHA-256 of a file's content in hex. `expected`: its metadata when it was listed. */
-export function hashFile(host: string, expected?: FileRows): string {
+export function* hashFile(host: string, expected?: FileRows): Work<string> {
   const fd = openToRead(host);
   try {
     let length = readSync(fd, chunk, 0, chunk.length, null);
@@ -17,8 +18,10 @@ export function hashFile(host: string, expected?: FileRows): string {
     if (length < chunk.length) result = hash('sha256', chunk.subarray(0, length));
     else {
       const hasher = createHash('sha256');
-      for (; length > 0; length = readSync(fd, chunk, 0, chunk.length, null))
+      for (; length > 0; length = readSync(fd, chunk, 0, chunk.length, null)) {
         hasher.update(chunk.subarray(0, length));
+        yield;
+      }
       result = hasher.digest('hex');
     }
     if (expected !== undefined) checkUnchanged(host, fd, expected);

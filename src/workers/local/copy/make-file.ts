@@ -3,6 +3,7 @@ import {
   chmodSync,
   closeSync,
   constants,
+  fchmodSync,
   lchownSync,
   linkSync,
   openSync,
@@ -13,6 +14,7 @@ import {
 import { copyOpenFile } from '../../../kit/copy-node.ts';
 import { errnoOf, wrongUse } from '../../../kit/errors.ts';
 import { type FileRows, sizeOfRow } from '../../../kit/file-rows.ts';
+import type { Work } from '../../../kit/in-turns.ts';
 import { encodeName, fsPath } from '../../../kit/names.ts';
 import {
   copyThrough,
@@ -32,7 +34,10 @@ import type { Content, CopyInputSource, HostContent, Target } from './targets.ts
 
 /** Copies the content of files of a host's folders. */
 export interface Copier {
-  copy(content: HostContent, from: number, to: number): void;
+  /** What the system takes from the modes of new files. */
+  readonly umask: number;
+  /** Undefined where it is done already. */
+  copy(content: HostContent, from: number, to: number): Work | undefined;
   /** The file's metadata when it was scanned. */
   rowOf(content: HostContent): FileRows;
 }
@@ -48,45 +53,46 @@ export function openCopier(): Copier {
     sources.set(source, known);
     return known;
   };
+  const umask = process.umask(0);
+  process.umask(umask);
   return {
+    umask,
     rowOf: ({ source, path }) => of(source).rowAt(path),
     copy({ source, path }, from, to) {
       const known = of(source);
       const size = sizeOfRow(known.rowAt(path));
-      if (size >= smallBytes) {
-        copyOpenFile(from, to);
-        return;
-      }
+      if (size >= smallBytes) return copyOpenFile(from, to);
       // Less than a block is as soon copied.
       if (size > 4096 && known.sharesBlocks) {
-        if (reflink(from, to)) return;
+        if (reflink(from, to)) return undefined;
         known.sharesBlocks = false;
       }
       copyThrough(from, to, size);
+      return undefined;
     },
   };
 }
 
 /** Makes `target` at the host path `host`, in the place of what is there; its folder is real. */
-export function makeFile(
+export function* makeFile(
   target: Target,
   host: string,
   content: Content | undefined,
   hostOfLink: (path: string) => string,
   copier: Copier,
-): void {
-  const make = () => {
+): Work {
+  function* make(): Work {
     if (target.sameAs !== undefined) linkSync(fsPath(hostOfLink(target.sameAs)), fsPath(host));
     else if (target.type === 'symlink') symlinkSync(encodeName(target.link as string), fsPath(host));
-    else if (target.type === 'file') writeContent(target, host, content as Content, copier);
+    else if (target.type === 'file') yield* writeContent(target, host, content as Content, copier);
     else makeNode(host, target.type as 'char', target.mode, target.device);
-  };
+  }
   try {
-    make();
+    yield* make();
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
     clear(target, host);
-    make();
+    yield* make();
   }
   if (target.sameAs !== undefined) return;
   const isPlain = target.type === 'file' && target.uid === 0 && target.gid === 0;
@@ -114,13 +120,15 @@ export function setMetadata(target: Target, host: string): void {
 }
 
 /** The name must be free: nothing can be followed. */
-function writeContent(target: Target, host: string, content: Content, copier: Copier): void {
+function* writeContent(target: Target, host: string, content: Content, copier: Copier): Work {
   const to = openSync(fsPath(host), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, target.mode);
   try {
     if ('inline' in content) {
       const data = Buffer.from(content.inline);
       for (let at = 0; at < data.length; ) at += writeSync(to, data, at);
-    } else copyContent(content, to, copier);
+    } else yield* copyContent(content, to, copier);
+    // The mask is the process's, and others have their turns meanwhile: it stays.
+    if ((target.mode & copier.umask) !== 0) fchmodSync(to, target.mode);
     setTimesOfOpen(to, BigInt(target.mtime));
   } finally {
     closeSync(to);
@@ -128,11 +136,11 @@ function writeContent(target: Target, host: string, content: Content, copier: Co
   if ('inline' in content) return;
   // Equal times prove nothing for a file that was just written: then the copy itself is read.
   const { startNs } = content.source.scan;
-  if (startNs !== undefined && isRacy(copier.rowOf(content), 0, startNs) && hashFile(host) !== target.digest)
-    throw changedWhileRead(content.host);
+  if (startNs === undefined || !isRacy(copier.rowOf(content), 0, startNs)) return;
+  if ((yield* hashFile(host)) !== target.digest) throw changedWhileRead(content.host);
 }
 
-function copyContent(content: HostContent, to: number, copier: Copier): void {
+function* copyContent(content: HostContent, to: number, copier: Copier): Work {
   let from: number;
   try {
     from = openSync(fsPath(content.host), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -141,7 +149,8 @@ function copyContent(content: HostContent, to: number, copier: Copier): void {
     throw error;
   }
   try {
-    copier.copy(content, from, to);
+    const work = copier.copy(content, from, to);
+    if (work !== undefined) yield* work;
     checkUnchanged(content.host, from, copier.rowOf(content));
   } finally {
     closeSync(from);

@@ -17,6 +17,7 @@ import {
   spoilRow,
   typeOfRow,
 } from '../../../kit/file-rows.ts';
+import type { Work } from '../../../kit/in-turns.ts';
 import { decodeName, fsPath } from '../../../kit/names.ts';
 import { joinPath, treeXattrs } from '../../../kit/walk.ts';
 import type { Database } from '../../../store/database.ts';
@@ -61,19 +62,19 @@ export interface Scan {
 }
 
 /** Scans what a copy takes of a folder of the host, using and refreshing what the database remembers under `name`. */
-export function scanFolder(db: Database, name: string, request: ScanRequest): Scan {
+export function* scanFolder(db: Database, name: string, request: ScanRequest): Work<Scan> {
   const startNs = BigInt(Date.now()) * 1_000_000n;
   const fingerprint = fingerprintOf(request.taken);
   const tree = rememberedTree(db, name);
   if (tree?.fingerprint === fingerprint) return scanOf(tree.summary, true, startNs);
-  const scanned = scanAll(request, startNs, tree ? rememberedFolders(db, tree.id) : new Map());
+  const scanned = yield* scanAll(request, startNs, tree ? rememberedFolders(db, tree.id) : new Map());
   rememberTree(db, { name, fingerprint: scanned.isRacy ? '' : fingerprint, ...scanned });
   return scanOf(scanned.summary, false, startNs);
 }
 
 /** Scans a tree that can't change (a snapshot's view): of it, only the manifests are kept. */
-export function scanTree(db: Database, request: ScanRequest): Scan {
-  const scanned = scanAll(request, undefined, new Map());
+export function* scanTree(db: Database, request: ScanRequest): Work<Scan> {
+  const scanned = yield* scanAll(request, undefined, new Map());
   rememberTree(db, { ...scanned, folders: new Map() });
   return scanOf(scanned.summary, false, undefined);
 }
@@ -111,14 +112,17 @@ export interface ScannedFolder {
   summary: Summary;
 }
 
+/** So many are read between two pauses. */
+const fewEntries = 32;
+
 /** Path under which the one entry without a name is remembered: that of no folder. */
 const topPath = '/';
 
-function scanAll(
+function* scanAll(
   request: ScanRequest,
   startNs: bigint | undefined,
   known: ReadonlyMap<string, KnownFolder>,
-): Scanned {
+): Work<Scanned> {
   const links = linksOf(request.taken);
   const scanned: Scanned = {
     summary: { manifest: '', content: '', count: 0, hasLinks: false },
@@ -126,11 +130,12 @@ function scanAll(
     texts: new Map(),
     folders: new Map(),
   };
-  const scanOne = (path: string, taken: TakenFolder): Summary => {
+  function* scanOne(path: string, taken: TakenFolder): Work<Summary> {
     const inside = path === topPath ? '' : path;
     const inners = new Map<string, Summary>();
     const before = known.get(path);
-    for (const [name, folder] of taken.folders) inners.set(name, scanOne(joinPath(inside, name), folder));
+    for (const [name, folder] of taken.folders)
+      inners.set(name, yield* scanOne(joinPath(inside, name), folder));
     const sameAs = links.get(taken) ?? new Map<string, string>();
     const fingerprint = folderFingerprint(taken, inners, sameAs);
     if (before?.fingerprint === fingerprint) {
@@ -142,21 +147,24 @@ function scanAll(
     const isRacy = spoilRacy(rows, startNs);
     scanned.isRacy ||= isRacy;
     const old = before && oldEntries(before);
-    const lines = sorted.names.map((name, index) => {
+    const lines: string[] = [];
+    for (const [index, name] of sorted.names.entries()) {
       const row = rowAt(sorted.rows, index);
       const was = old?.get(name);
       const content =
         was !== undefined && sameRow(was.row, row)
           ? decodeLine(was.line)
-          : readContent(request, joinPath(inside, name), row);
-      return encodeLine(entryOf(name, row, content, request.keepsOwner, inners.get(name), sameAs.get(name)));
-    });
+          : yield* readContent(request, joinPath(inside, name), row);
+      const { keepsOwner } = request;
+      if (index % fewEntries === 0) yield;
+      lines.push(encodeLine(entryOf(name, row, content, keepsOwner, inners.get(name), sameAs.get(name))));
+    }
     const { summary, text } = summarise(lines, inners.values(), sameAs.size > 0);
     scanned.texts.set(summary.manifest, text);
     scanned.folders.set(path, { fingerprint: isRacy ? '' : fingerprint, rows, summary });
     return summary;
-  };
-  scanned.summary = scanOne(topPath, request.taken);
+  }
+  scanned.summary = yield* scanOne(topPath, request.taken);
   return scanned;
 }
 
@@ -263,14 +271,14 @@ function entryOf(
   };
 }
 
-function readContent({ host: top, memo }: ScanRequest, path: string, row: FileRows): ReadContent {
+function* readContent({ host: top, memo }: ScanRequest, path: string, row: FileRows): Work<ReadContent> {
   const identity = row.join();
   const known = memo.get(identity);
   if (known !== undefined) return known;
   const host = hostPath(top, path);
   const type = typeOfRow(row);
   const content: ReadContent = {};
-  if (type === 'file') content.digest = hashFile(host, row);
+  if (type === 'file') content.digest = yield* hashFile(host, row);
   if (type === 'symlink') content.link = decodeName(readlinkSync(fsPath(host), { encoding: 'buffer' }));
   if (type === 'char' || type === 'block') content.device = readRow(row).device;
   const xattrs = treeXattrs(host);

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, rmSync, statSync, utimesSync, writeFileSync } fro
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
+import { atOnce } from '../../../../src/kit/in-turns.ts';
 import { openDatabase, transaction } from '../../../../src/store/database.ts';
 import { rememberCopied } from '../../../../src/store/manifests.ts';
 import { dropUnneededManifests } from '../../../../src/store/unneeded-manifests.ts';
@@ -24,7 +25,8 @@ function scan(host: string, ignore: string[] = []): Scan & { read: number } {
   const [pick] = selectPath(openTree(host, ignore), '', undefined) ?? [];
   if (pick === undefined) throw new Error('nothing there');
   const name = JSON.stringify([host, ignore]);
-  return { ...scanFolder(db, name, { host, taken: pick.taken, keepsOwner: false, memo }), read: memo.size };
+  const request = { host, taken: pick.taken, keepsOwner: false, memo };
+  return { ...atOnce(scanFolder(db, name, request)), read: memo.size };
 }
 
 function manifests(): number {
