@@ -80,6 +80,20 @@ test('times: two edits of one size are two edits, also for tools that keep whole
   }
 });
 
+test('times: a copy that keeps them in whole seconds', () => {
+  dockerfile(
+    'COPY src /src',
+    'RUN cp /src/main.c /copy; touch -d @$(stat -c %Y /src/main.c) /copy; stat -c %Y /copy',
+  );
+  const stamps = new Set<string>();
+  for (const text of ['edit a\n', 'edit b\n', 'edit c\n']) {
+    own.write({ 'src/main.c': text });
+    const [stamp = ''] = warm().printed;
+    expect(stamps).not.toContain(stamp);
+    stamps.add(stamp);
+  }
+});
+
 test('times alone are no change', () => {
   made();
   warm();

@@ -11,6 +11,7 @@ import type { Entry } from '../../../kit/tree.ts';
 import { lstatIfAny, treeXattrs, typeOf } from '../../../kit/walk.ts';
 import type { TreeChange } from '../../warm.ts';
 import { folderCheck } from './real-folders.ts';
+import type { SeenFile } from './whole-seconds.ts';
 
 const secondNs = 1_000_000_000n;
 
@@ -22,16 +23,18 @@ export type Applied = { ok: true; times: ReadonlyMap<string, bigint> } | { ok: f
 
 /**
  * Applies `changes` in their order. `source` is a folder that shows the changed base, `root` that of the workspace.
- * `seenNs`: no time in the workspace that a run set is later.
+ * `seenNs`: no time in the workspace that a run set is later. `mayKnowSecond`: whether some tool may know a file by the whole
+ * second of its time, and its length.
  */
 export function applyChanges(
   root: string,
   source: string,
   changes: readonly TreeChange[],
   seenNs: bigint,
+  mayKnowSecond: (file: SeenFile) => boolean = () => true,
 ): Applied {
   const times = new Map<string, bigint>();
-  const timeOf = freshTimes(changes, seenNs);
+  const timeOf = freshTimes(changes, seenNs, mayKnowSecond);
   const isFolder = folderCheck(root);
   const names = new Map<string, string>();
   const isWhole = linkCheck(changes);
@@ -46,7 +49,7 @@ export function applyChanges(
         setMetadata(at, after as Entry);
         if (thereType === 'directory') continue;
         // What copies the file with its mode goes by its time too.
-        const time = timeOf(after as Entry, there?.mtimeNs);
+        const time = timeOf(after as Entry, there);
         setTimes(at, time);
         times.set(path, time);
         continue;
@@ -63,7 +66,7 @@ export function applyChanges(
       makeEntry(after, join(source, path), at);
       if (after.type === 'directory') continue;
       if (after.inode !== undefined) names.set(after.inode, path);
-      const time = timeOf(after, there?.mtimeNs);
+      const time = timeOf(after, there);
       setTimes(at, time);
       times.set(path, time);
     }
@@ -102,17 +105,21 @@ function clear({ path, before, after }: TreeChange, at: string, there: Entry['ty
 function freshTimes(
   changes: readonly TreeChange[],
   seenNs: bigint,
-): (entry: Entry, was: bigint | undefined) => bigint {
+  mayKnowSecond: (file: SeenFile) => boolean,
+): (entry: Entry, was: { mtimeNs: bigint; size: bigint } | undefined) => bigint {
   const nowNs = BigInt(Date.now()) * 1_000_000n;
   const earliest = nowNs > seenNs ? nowNs : seenNs + 1n;
   const own = [...new Set(changes.flatMap(({ after }) => (after ? [after.mtimeNs] : [])))];
   const ranks = new Map(own.sort((a, b) => (a < b ? -1 : 1)).map((time, rank) => [time, BigInt(rank)]));
-  return ({ mtimeNs }, was) => {
+  return ({ path, size, mtimeNs }, there) => {
+    const was = there?.mtimeNs;
     const isNew = mtimeNs > seenNs && mtimeNs <= nowNs;
     const time = isNew ? mtimeNs : earliest + (ranks.get(mtimeNs) ?? 0n);
     // Some tools keep times in whole seconds: Python beside its compiled files, for one. None has kept one that came later.
     const isSeen = was !== undefined && was <= seenNs;
     if (!isSeen || time / secondNs > was / secondNs) return time;
+    // To wait for the next second takes longer than most rebuilds do: only for whom it matters.
+    if (BigInt(size) !== there?.size || !mayKnowSecond({ path, size, mtimeNs: was })) return time;
     return (was / secondNs + 1n) * secondNs;
   };
 }

@@ -11,6 +11,7 @@ import type { Workspace } from '../snapshots/driver.ts';
 import { type Applied, applyChanges } from './apply.ts';
 import { removeLitter } from './litter.ts';
 import { startTrace } from './trace.ts';
+import { wholeSecondsIn } from './whole-seconds.ts';
 
 export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutcome> {
   const { snapshots } = place;
@@ -23,7 +24,10 @@ export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutc
   const workspace = snapshots.fork(start);
   let isDone = false;
   try {
-    const applied = bringUp(place, workspace, task.last, task.base);
+    // What it keeps in caches and volumes isn't looked into.
+    const isLookedInto = !op.mounts.some(({ type }) => type === 'cache' || type === 'volume');
+    const knows = task.last && isLookedInto ? wholeSecondsIn(place, task.last.result) : undefined;
+    const applied = bringUp(place, workspace, task.last, task.base, knows);
     if (!applied.ok) return { outcome: 'conflict', reason: applied.reason };
     await untilPast(applied.times, task.signal);
     const { base, last } = task;
@@ -98,10 +102,11 @@ function bringUp(
   workspace: Workspace,
   last: Omit<LastResult, 'reads'> | undefined,
   base: WarmTask['base'],
+  mayKnowSecond?: ReturnType<typeof wholeSecondsIn>,
 ): Applied {
   if (last === undefined || last.changes.length === 0) return { ok: true, times: new Map() };
   const source = base === undefined ? '' : snapshots.mountView(base);
-  return applyChanges(workspace.root, source, last.changes, last.seenNs);
+  return applyChanges(workspace.root, source, last.changes, last.seenNs, mayKnowSecond);
 }
 
 /** What a run changes in caches counts only when it succeeds; of a probe, or in a live builder, never. */
