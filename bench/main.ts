@@ -41,7 +41,10 @@ const groups: readonly {
   { ids: ['gib-store', 'gib-layout', 'gib-tar'], cases: exportCases },
   { ids: ['run-true', 'independent-20'], cases: stepCases },
   { ids: ['load-one', 'load-one-containerd'], cases: loadCases },
-  { ids: ['registry-pull', 'registry-push', 'registry-push-one'], cases: registryCases },
+  {
+    ids: ['registry-pull', 'registry-push', 'registry-push-one', 'registry-build-push'],
+    cases: registryCases,
+  },
   { ids: ['run-command'], cases: commandCases },
   { ids: warmIds, cases: warmCases },
   { ids: ['warm-series'], cases: seriesCases },

@@ -1,7 +1,8 @@
-/** An image of 500 MB in 8 layers from a registry of this machine, into one, and into it again after one small change. */
+/** An image of 500 MB in 8 layers from a registry of this machine, into one, into it again after one small change, and from an edit to there. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cambiumOn } from '../peers/cambium.ts';
+import type { Docker } from '../peers/docker.ts';
 import type { Place } from '../place.ts';
 import type { Case, Command, Contender } from '../types.ts';
 
@@ -30,7 +31,12 @@ export function registryCases(place: Place): Case[] {
   edit();
   const lasting = openRegistry(place, ports.lasting, 'registry-lasting');
   lasting.start();
-  return [pullCase(place, lasting), pushCase(place), pushOneCase(place, lasting, edit)];
+  return [
+    pullCase(place, lasting),
+    pushCase(place),
+    pushOneCase(place, lasting, edit),
+    buildAndPushCase(place, lasting, edit),
+  ];
 }
 
 /** Each tool with what it takes to push and pull without TLS. */
@@ -38,6 +44,8 @@ interface Tool {
   name: string;
   build(tag: string): Command;
   push(tag: string): Command;
+  /** As a person gets there from an edit. */
+  buildAndPush(tag: string): Command[];
   pull(tag: string): Command;
 }
 
@@ -50,23 +58,38 @@ function toolsOf(place: Place, store: () => string): Tool[] {
       name: 'cambium',
       build: (tag) => cambium().build(context, tag),
       push: (tag) => cambium().command('image', 'push', tag),
+      buildAndPush: (tag) => [cambium().build(context, tag, '--push')],
       pull: (tag) => cambium().command('image', 'pull', tag),
     },
-    ...place.dockers.map((docker) => ({
-      name: docker.name,
-      build: (tag: string) => docker.build(tag, context),
-      push: (tag: string) => docker.command('push', '-q', tag),
-      pull: (tag: string) => docker.command('pull', '-q', tag),
-    })),
+    ...place.dockers.map((docker) => dockerTool(docker, context)),
     ...(place.buildah ? [buildahTool(place.buildah, context)] : []),
   ];
 }
 
+function dockerTool(docker: Docker, context: string): Tool {
+  const [build, push] = [
+    (tag: string) => docker.build(tag, context),
+    (tag: string) => docker.command('push', '-q', tag),
+  ];
+  return {
+    name: docker.name,
+    build,
+    push,
+    buildAndPush: (tag) => [build(tag), push(tag)],
+    pull: (tag) => docker.command('pull', '-q', tag),
+  };
+}
+
 function buildahTool(buildah: NonNullable<Place['buildah']>, context: string): Tool {
+  const [build, push] = [
+    (tag: string) => buildah.build(tag, context),
+    (tag: string) => buildah.command('push', '-q', '--tls-verify=false', tag),
+  ];
   return {
     name: buildah.name,
-    build: (tag) => buildah.build(tag, context),
-    push: (tag) => buildah.command('push', '-q', '--tls-verify=false', tag),
+    build,
+    push,
+    buildAndPush: (tag) => [build(tag), push(tag)],
     pull: (tag) => buildah.command('pull', '-q', '--tls-verify=false', tag),
   };
 }
@@ -150,6 +173,20 @@ function pushOneCase(place: Place, registry: Registry, edit: () => void): Case {
   });
   const goals = [{ type: 'ratio', of: 'docker', factor: 1 / 3 }] as const;
   return { id: 'registry-push-one', title: 'push after one small file changed', edit, goals, contenders };
+}
+
+function buildAndPushCase(place: Place, registry: Registry, edit: () => void): Case {
+  const contenders: Contender[] = toolsOf(place, () => place.path('push-one-store')).map((tool, at) => {
+    const tag = `${registry.host}/edited-${at}:1`;
+    return {
+      name: tool.name,
+      commands: () => tool.buildAndPush(tag),
+      check: () => registry.has(tag),
+    };
+  });
+  const goals = ['docker', 'buildah'].map((of) => ({ type: 'ratio', of, factor: 1 / 3 }) as const);
+  const title = 'one small file changed: built and pushed';
+  return { id: 'registry-build-push', title, edit, goals, contenders };
 }
 
 interface Registry {
