@@ -1,7 +1,8 @@
 /** btrfs subvolumes by ioctl (include/uapi/linux/btrfs.h of Linux), without a process for each. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, rmSync, statfsSync } from 'node:fs';
+import { closeSync, statfsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { removeAll } from './remove.ts';
 import { ioctl, openFolder } from './system.ts';
 import { lstatIfAny } from './walk.ts';
 
@@ -83,7 +84,7 @@ export function removeSubvolume(path: string): void {
     try {
       destroySubvolume(path);
     } catch {
-      rmSync(path, { recursive: true, force: true });
+      removeAll(path);
     }
   }
 }

@@ -1,6 +1,8 @@
 /** How much room a tree takes on its disk. */
+import { execFileSync } from 'node:child_process';
 import { lstatSync, readdirSync } from 'node:fs';
 import { encodeName } from './names.ts';
+import { isTooDeep } from './remove.ts';
 
 /** Bytes on disk of all that lies in a folder; files with several names count once. */
 export function folderBytes(folder: string): number {
@@ -20,5 +22,11 @@ export function folderBytes(folder: string): number {
     }
     return bytes;
   };
-  return walk(encodeName(folder));
+  try {
+    return walk(encodeName(folder));
+  } catch (error) {
+    if (!isTooDeep(error)) throw error;
+    // du(1) goes from folder to folder.
+    return Number.parseInt(execFileSync('du', ['-s', '-B1', '--', folder], { encoding: 'utf8' }), 10);
+  }
 }

@@ -15,6 +15,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { removeAll } from '../kit/remove.ts';
 import { tryLock } from '../kit/system.ts';
 import type { SnapshotId } from '../plan/index.ts';
 import type { Store } from './store.ts';
@@ -40,7 +41,7 @@ export function beginRun(store: Store): Run {
     id,
     dir,
     [Symbol.dispose]() {
-      rmSync(dir, { recursive: true, force: true });
+      removeAll(dir);
       forget(store, id);
       unlinkSync(`${dir}.lock`);
       closeSync(fd);
@@ -101,7 +102,7 @@ export async function sweepRuns(
       if (!tryLock(fd) || !isStill(fd, `${dir}.lock`)) continue;
       await clean({ id, dir });
       // Files first: on a full disk the database can't be written before.
-      rmSync(dir, { recursive: true, force: true });
+      removeAll(dir);
       forget(store, id);
       unlinkSync(`${dir}.lock`);
       swept.push(id);

@@ -10,6 +10,7 @@ import { type MemberHeader, paddingOf } from '../../src/kit/tar/format.ts';
 import { fileInput, streamInput } from '../../src/kit/tar/input.ts';
 import { treeMembers } from '../../src/kit/tar/members.ts';
 import { packTar } from '../../src/kit/tar/pack.ts';
+import { encodePax } from '../../src/kit/tar/pax.ts';
 import { readTar, type TarMember } from '../../src/kit/tar/read.ts';
 import { unpackTar } from '../../src/kit/tar/unpack.ts';
 import { encodeHeader, endOfArchive } from '../../src/kit/tar/write.ts';
@@ -275,6 +276,102 @@ describe('damage', () => {
       code: 'broken-tar',
     });
     await expect(readAll(Buffer.alloc(0))).rejects.toMatchObject({ code: 'broken-tar' });
+  });
+});
+
+describe('headers made to take memory or time', () => {
+  const extension = (flag: string, data: Buffer) => {
+    const header = encodeHeader({
+      ...{ name: 'x', type: 'file', mode: 0, uid: 0, gid: 0, size: data.length, mtimeNs: 0n },
+    });
+    header.write(flag, 156, 'latin1');
+    return Buffer.concat([withChecksum(header), data, Buffer.alloc(paddingOf(data.length))]);
+  };
+  const withChecksum = (header: Buffer) => {
+    header.fill(' ', 148, 156);
+    const sum = header.reduce((total, byte) => total + byte, 0);
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+    return header;
+  };
+  /** The same piece again and again, without an end. */
+  async function* forever(first: Buffer, piece: Buffer): AsyncGenerator<Buffer> {
+    yield first;
+    for (;;) yield piece;
+  }
+  const read = async (chunks: AsyncIterable<Buffer>) => {
+    for await (const _ of readTar(streamInput(chunks)));
+  };
+  const pax = (...records: [string, string][]) =>
+    encodePax(records.map(([key, value]) => [key, Buffer.from(value)]));
+  const none = Buffer.alloc(0);
+  const oldSparse = () => {
+    const header = extension('S', none);
+    header[482] = 1;
+    return withChecksum(header);
+  };
+  const moreSlots = Buffer.alloc(512);
+  for (let slot = 0; slot < 21; slot++) moreSlots.write('00000000001', slot * 24, 'latin1');
+  moreSlots[504] = 1;
+  const newSparse = extension(
+    'x',
+    pax(['GNU.sparse.major', '1'], ['GNU.sparse.minor', '0'], ['GNU.sparse.realsize', '1000']),
+  );
+  const empty = Buffer.alloc(1_048_576, '0\n');
+
+  test.each<[string, RegExp, AsyncIterable<Buffer>]>([
+    ['extended headers without end', /headers are too big/, forever(none, extension('x', pax(['a', '1'])))],
+    ['long names without end', /headers are too big/, forever(none, extension('L', Buffer.from('name')))],
+    [
+      'global headers without end',
+      /headers are too big/,
+      forever(none, extension('g', pax(['comment', '1']))),
+    ],
+    [
+      'one global header of a megabyte',
+      /headers are too big/,
+      forever(none, extension('g', Buffer.alloc(1_000_000, pax(['ab', '1'])))),
+    ],
+    ['an old sparse map without end', /more than 1000000 pieces/, forever(oldSparse(), moreSlots)],
+    [
+      'a sparse map of very many pieces',
+      /more than 1000000 pieces/,
+      forever(Buffer.concat([newSparse, extension('0', none), Buffer.from('99999999\n')]), empty),
+    ],
+    [
+      'a sparse map without line ends',
+      /a line that is no number/,
+      forever(Buffer.concat([newSparse, extension('0', none)]), Buffer.alloc(512, '1')),
+    ],
+  ])('%s: refused', async (_, message, chunks) => {
+    await expect(read(chunks)).rejects.toMatchObject({
+      code: 'broken-tar',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test('a zstd frame that wants two GiB of memory is refused', async () => {
+    // RFC 8878: the magic number, no content size, a window of 2 GiB, one raw block that is the last.
+    const frame = Buffer.from([
+      0x28,
+      0xb5,
+      0x2f,
+      0xfd,
+      0,
+      (31 - 10) << 3,
+      (3 << 3) | 1,
+      0,
+      0,
+      0x61,
+      0x62,
+      0x63,
+    ]);
+    const read = async (data: Buffer) => {
+      for await (const _ of decompress(inPieces(data, 777)));
+    };
+    await expect(read(frame)).rejects.toMatchObject({ code: 'broken-tar' });
+    // With a window of 1 KiB it would be right.
+    frame[5] = 0;
+    await read(frame);
   });
 });
 

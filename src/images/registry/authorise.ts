@@ -127,16 +127,23 @@ async function fetchToken(request: TokenRequest): Promise<Token> {
   }, signal);
 }
 
-/** Where tokens are given. A login goes nowhere unencrypted where the registry itself is reached by TLS. */
+/**
+ * Where tokens are given. A login goes nowhere unencrypted where the registry itself is reached by TLS, and only a registry
+ * of this machine may name a place of this machine.
+ */
 function realmOf({ challenge, endpoint, login }: TokenRequest): URL {
   const text = challenge.parameters.get('realm') ?? '';
   const realm = URL.canParse(text) ? new URL(text) : undefined;
   if (realm?.protocol === 'https:') return realm;
-  if (realm?.protocol === 'http:' && (!endpoint.verify || isLoopback(realm.hostname) || login === undefined))
-    return realm;
+  const isLocal = realm !== undefined && isLoopback(realm.hostname) && isLoopback(hostnameOf(endpoint));
+  if (realm?.protocol === 'http:' && (!endpoint.verify || isLocal || login === undefined)) return realm;
   throw outside('bad-realm', `The registry ${endpoint.host} wants a login sent to a place that isn't safe.`, {
     hint: 'It names no https address where tokens are given.',
   });
+}
+
+function hostnameOf({ host }: Endpoint): string {
+  return new URL(`https://${host}`).hostname;
 }
 
 function byGet(realm: URL, { challenge, scope, login }: TokenRequest) {

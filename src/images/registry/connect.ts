@@ -38,6 +38,8 @@ export interface Connector extends Disposable {
 }
 
 const defaultIdleMs = 30_000;
+/** Who sends or takes less than this in that time is as good as silent: a byte now and then would keep us for ever. */
+const leastBytes = 1024;
 const maxConnections = 8;
 
 export function openConnector(env: NodeJS.ProcessEnv = process.env): Connector {
@@ -86,12 +88,29 @@ async function exchange(
     // Stays: a connection that breaks after the answer is told by the answer's body.
     request.on('error', reject);
   });
-  request.setTimeout(idleMs, () => {
-    request.destroy(Object.assign(new Error(`no answer for ${idleMs / 1000} s`), { code: 'ETIMEDOUT' }));
-  });
+  endWhenSilent(request, idleMs);
   send(request, method, body);
   const response = await answered;
   return { status: response.statusCode ?? 0, headers: response.headers, body: response };
+}
+
+/** From when it has a connection: it may have to wait for one that others use. */
+function endWhenSilent(request: http.ClientRequest, idleMs: number): void {
+  // To end the request would be told as a reset once there is an answer.
+  let ended: http.ClientRequest | http.IncomingMessage = request;
+  request.once('response', (answer) => {
+    ended = answer;
+  });
+  request.once('socket', (socket) => {
+    let before = socket.bytesRead + socket.bytesWritten;
+    const timer = setInterval(() => {
+      const moved = socket.bytesRead + socket.bytesWritten - before;
+      before += moved;
+      if (moved >= leastBytes) return;
+      ended.destroy(Object.assign(new Error(`no answer for ${idleMs / 1000} s`), { code: 'ETIMEDOUT' }));
+    }, idleMs);
+    request.once('close', () => clearInterval(timer));
+  });
 }
 
 function send(request: http.ClientRequest, method: string, body: Body | undefined): void {

@@ -24,6 +24,8 @@ export interface Manifest {
 const maxManifestBytes = 4 * 1024 * 1024;
 const maxConfigBytes = 8 * 1024 * 1024;
 const maxNesting = 3;
+/** Docker goes up to 127; each is a snapshot here, however small it is. */
+const maxLayers = 1000;
 
 const dockerManifest = 'application/vnd.docker.distribution.manifest.v2+json';
 const dockerList = 'application/vnd.docker.distribution.manifest.list.v2+json';
@@ -159,6 +161,7 @@ export function readManifest({ bytes, digest }: RawManifest, place: string): Man
   const what = `The manifest ${digest} of ${place}`;
   const { config, layers } = parse(bytes, what);
   if (config === undefined || !Array.isArray(layers)) throw broken(what, 'it has no configuration or layers');
+  if (layers.length > maxLayers) throw broken(what, `it has ${layers.length} layers`);
   const manifest = {
     config: descriptorOf(config, what),
     layers: layers.map((layer) => descriptorOf(layer, what)),

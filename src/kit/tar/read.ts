@@ -37,6 +37,9 @@ export interface ReadOptions {
   allowMissingEnd?: boolean;
 }
 
+/** All members take their time to go through what holds for all of them: real archives have some hundred bytes of it. */
+const maxGlobalBytes = 64 * 1024;
+
 const typesByFlag: Record<string, MemberType> = {
   '\0': 'file',
   '0': 'file',
@@ -54,6 +57,8 @@ const typesByFlag: Record<string, MemberType> = {
 /** Extensions that wait for the member that they belong to. */
 interface Pending {
   records: PaxRecord[];
+  /** Of the extensions together, with their own headers. */
+  bytes: number;
   name?: string;
   link?: string;
 }
@@ -64,7 +69,8 @@ export async function* readTar(
   options: ReadOptions = {},
 ): AsyncGenerator<TarMember, void, void> {
   const global = new Map<string, Buffer>();
-  let pending: Pending = { records: [] };
+  let globalBytes = 0;
+  let pending: Pending = { records: [], bytes: 0 };
   for (;;) {
     const header = await nextHeader(input, options);
     if (header === undefined) {
@@ -74,7 +80,10 @@ export async function* readTar(
     }
     const flag = String.fromCharCode(header[fields.type[0]] as number);
     if ('xgLK'.includes(flag)) {
-      pending = takeExtension(flag, await extension(header, input), pending, global);
+      const data = await extension(header, input);
+      globalBytes += flag === 'g' ? blockSize + data.length : 0;
+      if (globalBytes > maxGlobalBytes) throw tooBig();
+      pending = takeExtension(flag, data, pending, global);
       continue;
     }
     if (flag === 'V' || flag === 'N') {
@@ -84,7 +93,7 @@ export async function* readTar(
     const type = typesByFlag[flag];
     if (type === undefined) throw brokenTar(`a member has the unknown type ${JSON.stringify(flag)}`);
     yield* oneMember(header, type, flag, [...global, ...pending.records], pending, input);
-    pending = { records: [] };
+    pending = { records: [], bytes: 0 };
   }
 }
 
@@ -106,7 +115,7 @@ async function nextHeader(input: TarInput, options: ReadOptions): Promise<Buffer
 
 async function extension(header: Buffer, input: TarInput): Promise<Buffer> {
   const size = readNumber(header, fields.size, 'size');
-  if (size > maxExtensionBytes || size < 0) throw brokenTar('an extended header is too big');
+  if (size > maxExtensionBytes || size < 0) throw tooBig();
   const data = await input.read(size);
   if (data.length < size) throw brokenTar('it ends inside of an extended header');
   const copy = Buffer.from(data);
@@ -114,7 +123,13 @@ async function extension(header: Buffer, input: TarInput): Promise<Buffer> {
   return copy;
 }
 
-function takeExtension(flag: string, data: Buffer, pending: Pending, global: Map<string, Buffer>): Pending {
+function tooBig() {
+  return brokenTar('its extended headers are too big');
+}
+
+function takeExtension(flag: string, data: Buffer, before: Pending, global: Map<string, Buffer>): Pending {
+  const pending = { ...before, bytes: before.bytes + (flag === 'g' ? 0 : blockSize + data.length) };
+  if (pending.bytes > 2 * maxExtensionBytes) throw tooBig();
   const text = () => {
     const end = data.indexOf(0);
     return decodeName(end === -1 ? data : data.subarray(0, end));

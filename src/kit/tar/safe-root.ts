@@ -62,14 +62,26 @@ export function openSafeRoot(root: string): SafeRoot {
     if (!times.has(folder)) times.set(folder, lstat(inside(fd, '.')).mtimeNs);
   };
 
-  const openOrMake = (folder: string): number => {
+  /** Undefined where there is nothing. */
+  const openIfAny = (folder: string): number | undefined => {
     try {
       return open(folder);
     } catch (error) {
       if (errnoOf(error) === 'ENOTDIR' || errnoOf(error) === 'ELOOP')
         throw brokenTar(`${folder} is to hold files but is no folder`);
       if (errnoOf(error) !== 'ENOENT') throw error;
+      return undefined;
     }
+  };
+  const openOrMake = (folder: string): number => {
+    const missing: string[] = [];
+    let above = folder;
+    for (; openIfAny(above) === undefined; above = splitPath(above).folder) missing.push(above);
+    for (const each of missing.reverse()) make(each);
+    return open(folder);
+  };
+  /** Makes a folder in one that is there. */
+  const make = (folder: string): void => {
     const host = at(folder);
     if (lstatIfAny(host) !== undefined)
       throw brokenTar(`${folder} is to hold files but is a link to nowhere`);
@@ -77,7 +89,6 @@ export function openSafeRoot(root: string): SafeRoot {
     chmodSync(fsPath(host), 0o755);
     // Whoever left the folder out of the archive gave it no time; that of now would differ on each run.
     times.set(folder, 0n);
-    return open(folder);
   };
 
   const at = (path: string): string => {

@@ -28,6 +28,8 @@ const oldRealSize: Field = [483, 12];
 const moreSlots = 21;
 const moreExtended = 504;
 const slotBytes = 24;
+/** More pieces than that no file has that is meant well; each takes memory. */
+const maxExtents = 1_000_000;
 
 /** The old format: the map is in the header and in blocks that follow it. */
 export async function readOldSparse(header: Buffer, input: TarInput): Promise<SparseFile> {
@@ -38,6 +40,7 @@ export async function readOldSparse(header: Buffer, input: TarInput): Promise<Sp
     const block = await input.read(blockSize);
     if (block.length < blockSize) throw brokenTar('it ends inside of a sparse map');
     extents.push(...slots(block, 0, moreSlots));
+    if (extents.length > maxExtents) throw tooMany();
     hasMore = block[moreExtended] !== 0;
   }
   return checked({ size, extents, mapBytes: 0 });
@@ -87,23 +90,30 @@ export async function readPaxSparse(
 
 /** Format 1.0: decimal numbers, one a line, the first their count; filled up to a whole block. */
 async function readMap(input: TarInput): Promise<{ extents: Extent[]; mapBytes: number }> {
-  let text = '';
+  const numbers: number[] = [];
+  let rest = '';
   let mapBytes = 0;
-  for (;;) {
-    const lines = text.split('\n');
-    const count = Number(lines[0]);
-    if (lines.length > 1 && lines.length - 1 > 2 * count) {
-      const numbers = lines
-        .slice(1, 1 + 2 * count)
-        .map((line) => decodeCount(Buffer.from(line), 'sparse map'));
-      return { extents: pairs(numbers), mapBytes };
-    }
+  for (let wanted = 1; numbers.length < wanted; ) {
     const block = await input.read(blockSize);
-    if (block.length < blockSize || mapBytes > 64 * 1024 * 1024)
-      throw brokenTar('it ends inside of a sparse map');
-    text += block.toString('latin1').replaceAll('\0', '');
+    if (block.length < blockSize) throw brokenTar('it ends inside of a sparse map');
     mapBytes += blockSize;
+    const lines = (rest + block.toString('latin1')).split('\n');
+    rest = lines.pop() as string;
+    for (const line of lines) {
+      if (numbers.length === wanted) break;
+      const number = decodeCount(Buffer.from(line), 'sparse map');
+      if (numbers.push(number) > 1) continue;
+      if (number > maxExtents) throw tooMany();
+      wanted = 1 + 2 * number;
+    }
+    if (numbers.length < wanted && rest.length > blockSize)
+      throw brokenTar('a sparse map has a line that is no number');
   }
+  return { extents: pairs(numbers.slice(1)), mapBytes };
+}
+
+function tooMany() {
+  return brokenTar(`a sparse file has more than ${maxExtents} pieces`);
 }
 
 function pairs(numbers: number[]): Extent[] {

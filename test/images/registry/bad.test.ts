@@ -18,7 +18,7 @@ let front: Front;
 let place: Scratch;
 let names = 0;
 /** How the next blobs are given out. */
-let manner: 'whole' | 'byte by byte' | 'slowly' = 'whole';
+let manner: 'whole' | 'byte by byte' | 'slowly' | 'in drops' = 'whole';
 
 const oci = 'application/vnd.oci.image';
 const digestOf = (bytes: Buffer) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -91,7 +91,14 @@ beforeAll(async () => {
     const bytes = path === '' ? Buffer.from('{}') : served.get(path);
     if (bytes === undefined)
       answer.writeHead(404).end('{"errors":[{"code":"NOT_FOUND","message":"nothing here"}]}');
-    else if (manner === 'whole' || !path.startsWith('blobs/'))
+    else if (manner === 'in drops' && path !== '') {
+      answer.writeHead(200, { 'content-length': bytes.length });
+      for (let at = 0; at < bytes.length && !answer.destroyed; at++) {
+        answer.write(bytes.subarray(at, at + 1));
+        await sleep(50);
+      }
+      answer.end();
+    } else if (manner === 'whole' || !path.startsWith('blobs/'))
       answer
         .writeHead(200, {
           'content-length': bytes.length,
@@ -124,6 +131,10 @@ afterAll(async () => {
 test('an image as it should be', async () => {
   expect(await pull(image())).toMatchObject({ code: 0 });
 });
+
+/** Folders that no path reaches: half of the way is behind a link. */
+const deepTree = `n=$(printf 'n/%.0s' {1..1100}); n=\${n%/}; echo x > f; ln -s "$n" l
+  tar -Pcf "$0.tar" --transform "s,^f,$n/f," f; tar -rf "$0.tar" l; tar -Prf "$0.tar" --transform "s,^f,l/$n/f," f`;
 
 const zero = `sha256:${'0'.repeat(64)}`;
 test.each<[string, () => string, RegExp, Record<string, string>?]>([
@@ -203,6 +214,31 @@ test.each<[string, () => string, RegExp, Record<string, string>?]>([
     /tell of different layers/,
   ],
   [
+    'a thousand layers and one more',
+    () =>
+      image({
+        manifest: {
+          layers: Array(1001).fill({ mediaType: `${oci}.layer.v1.tar`, ...serve(Buffer.alloc(1024)) }),
+        },
+      }),
+    /it has 1001 layers/,
+  ],
+  [
+    'a path that is too long',
+    () =>
+      image({
+        plain: tarOf(
+          `n=$(printf 'n/%.0s' {1..3000}); echo x > f; tar -Pcf "$0.tar" --transform "s,f,$n/f," f`,
+        ),
+      }),
+    /A path is longer than the system takes/,
+  ],
+  [
+    'folders deeper than any path, and then one that leads out',
+    () => image({ plain: tarOf(`${deepTree}; tar -Prf "$0.tar" --transform 's,f,../../evil,' f`) }),
+    /would lie outside/,
+  ],
+  [
     'a configuration that is nonsense',
     () => image({ config: { rootfs: 7, history: 'x', config: 3 } }),
     /tell of different layers/,
@@ -227,6 +263,26 @@ test('a registry that closes after each byte is given up', async () => {
   manner = 'whole';
   expect(stderr).toMatch(/breaks again and again/);
   expect(code).toBe(3);
+}, 30_000);
+
+test('a registry that gives a byte now and then is silent', async () => {
+  manner = 'in drops';
+  const { code, stderr } = await pull(image(), { CAMBIUM_REGISTRY_TIMEOUT: '0.3' });
+  manner = 'whole';
+  expect(stderr).toMatch(/silent for too long/);
+  expect(code).toBe(3);
+}, 60_000);
+
+test('folders deeper than any path come in, and go again', async () => {
+  const { code, options } = await pull(image({ plain: tarOf(deepTree) }));
+  expect(code).toBe(0);
+  expect(readdirSync(`${options.store}/snapshots`)).toHaveLength(1);
+  cambiumOk(
+    ['image', 'rm', ...cambiumOk(['image', 'ls', '-q'], options).stdout.split('\n').slice(0, 1)],
+    options,
+  );
+  cambiumOk(['cache', 'prune', '-a'], options);
+  expect(readdirSync(`${options.store}/snapshots`)).toEqual([]);
 }, 30_000);
 
 test('no space while a layer is fetched or unpacked: told, and all of it is free again', async () => {

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSubvolume, makeReadOnly, removeSubvolume, snapshotSubvolume } from '../../../kit/btrfs.ts';
 import { outside } from '../../../kit/errors.ts';
+import { removeAll } from '../../../kit/remove.ts';
 import { bindMount } from '../../../kit/system.ts';
 import type { Change } from '../../../kit/tree.ts';
 import { joinPath, listFolder, lstatIfAny, readEntry, sameMetadata, typeOf } from '../../../kit/walk.ts';
@@ -40,7 +41,7 @@ export function btrfsDriver(snapshotsDir: string): SnapshotDriver {
     },
     discard(dir) {
       removeSubvolume(join(dir, 'fs'));
-      rmSync(dir, { recursive: true, force: true });
+      removeAll(dir);
     },
     view(stack, at) {
       const tree = treeOf(stack);

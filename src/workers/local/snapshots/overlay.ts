@@ -5,6 +5,7 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyMetadata } from '../../../kit/copy-node.ts';
+import { removeAll } from '../../../kit/remove.ts';
 import { bindMount, mountOverlay, unmount } from '../../../kit/system.ts';
 import { readEntry } from '../../../kit/walk.ts';
 import type { SnapshotDriver, Stack, Workspace } from './driver.ts';
@@ -49,7 +50,7 @@ export function overlayDriver(snapshotsDir: string): SnapshotDriver {
     commit: ({ dir }, name) => renameSync(join(dir, 'fs'), folderOf(name)),
     discard(dir) {
       unmount(dir);
-      rmSync(dir, { recursive: true, force: true });
+      removeAll(dir);
     },
     view(stack, at) {
       const lowers = allFolders(stack);
@@ -96,7 +97,7 @@ export function overlayDriver(snapshotsDir: string): SnapshotDriver {
       mkdirSync(root, { recursive: true });
       return { workspace: { dir, root }, seen: captureUpper(join(live, 'fs'), root, seen) };
     },
-    remove: (folder) => rmSync(folderOf(folder), { recursive: true, force: true }),
+    remove: (folder) => removeAll(folderOf(folder)),
   };
 }
 
