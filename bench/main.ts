@@ -117,7 +117,8 @@ function reportOf(cases: ReadonlyMap<string, CaseResult>): Report {
 
 function copyProgram(from: string, to: string): void {
   mkdirSync(to, { recursive: true });
-  for (const name of ['program.cjs', 'cambium.cjs']) copyFileSync(join(from, name), join(to, name));
+  for (const name of ['later.cjs', 'program.cjs', 'cambium.cjs'])
+    copyFileSync(join(from, name), join(to, name));
 }
 
 /** As the package is bundled, into a folder of the benchmark's own. */

@@ -1,5 +1,5 @@
 /**
- * Makes the two files in dist/ that are run: program.cjs, the whole program in one CommonJS file, which Node loads faster
+ * Makes the files in dist/ that are run: program.cjs and later.cjs, the whole program in two CommonJS files, which Node loads faster
  * than a tree of modules, and cambium.cjs, which starts it. Packages with native code, and those that few commands use,
  * stay outside and are loaded when first needed.
  */
@@ -115,6 +115,51 @@ function importedLate(code) {
   return `"use strict";var ${['$', ...variables].join()};${body}`;
 }
 
+/** Modules that builds with nothing to do call, and those of their folders. */
+const early = [
+  /^src\/(build|frontends|kit|plan|store|cli)\/[^/]+$/,
+  /^src\/cli\/(progress\/|commands\/build[.])/,
+  /^src\/frontends\/(dockerfile|spec|stages)\//,
+  /^src\/images\/((index|records|references|tags)|registry\/records|sources\/(index|named|platform))[.]/,
+  /^src\/workers\/local\/((index|host-identity|provisions|execute-source)[.]|snapshots\/(overlay|registry))/,
+  /^src\/workers\/local\/copy\/(content|folder-content|manifests|match-name|remembered|scan|select|targets|tree)[.]/,
+  /\/(commander|sqlite)\//,
+  /^late:/,
+];
+
+/**
+ * The program's text, and that of the modules which a build with nothing to do doesn't call: they are read and compiled when something of
+ * them is first used, from a code cache of their own.
+ */
+function inTwo(text) {
+  const modules = [...text.matchAll(/var (require_\w+)=__commonJS\(\{"(?:apart:)?([^"]+)"\(/g)].map(
+    (match) => ({
+      name: match[1],
+      path: match[2],
+      start: match.index,
+    }),
+  );
+  const head = text.slice(0, modules[0].start);
+  const kept = [];
+  const late = [];
+  for (const [index, module] of modules.entries()) {
+    // The last one, and what starts the program, come after all others.
+    const next = modules[index + 1];
+    const isEarly = next === undefined || early.some((pattern) => pattern.test(module.path));
+    (isEarly ? kept : late).push({ name: module.name, text: text.slice(module.start, next?.start) });
+  }
+  const names = (some) => some.map(({ name }) => name).join();
+  const helpers = [...new Set([...head.matchAll(/\b(__\w+)=/g)].map(([, name]) => name))];
+  const shared = `{${[...helpers, '$fs', '$path', 'bundle'].join()},${names(kept)}}`;
+  const stub = `const $late=(name)=>()=>($all??=load()(exports,require,module,__filename,__dirname,${shared}))[name]();let $all;`;
+  const bodies = (some) => some.map((module) => module.text).join('');
+  const stubs = late.map(({ name }) => `var ${name}=$late("${name}");`).join('');
+  return {
+    program: `(function(exports,require,module,__filename,__dirname,load){${head}${stub}${stubs}${bodies(kept)}\n})`,
+    later: `(function(exports,require,module,__filename,__dirname,$){"use strict";const ${shared}=$;${bodies(late)}return {${names(late)}}})`,
+  };
+}
+
 const common = {
   absWorkingDir: root,
   write: false,
@@ -160,14 +205,16 @@ export async function bundle(folder = join(root, 'dist')) {
   });
   mkdirSync(folder, { recursive: true });
   // As Node wraps its modules; the start would only copy it all to do so.
-  const text = `(function(exports,require,module,__filename,__dirname){${ascii(program)}\n})`;
+  const texts = inTwo(ascii(program));
   // By this line the start knows the program without reading it all.
-  replace(join(folder, 'program.cjs'), `// ${createHash('sha256').update(text).digest('hex')}\n${text}`);
+  const name = createHash('sha256').update(texts.program).update(texts.later).digest('hex');
+  replace(join(folder, 'later.cjs'), `// ${name}\n${texts.later}`);
+  replace(join(folder, 'program.cjs'), `// ${name}\n${texts.program}`);
   replace(join(folder, 'sources.sh'), list);
   replace(join(folder, 'cambium.cjs'), ascii(start));
   // What V8 compiled of the program before.
   for (const name of readdirSync(folder))
-    if (name.startsWith('program.cjs.')) rmSync(join(folder, name), { force: true });
+    if (/^(program|later)[.]cjs[.]/.test(name)) rmSync(join(folder, name), { force: true });
 }
 
 function ascii({ outputFiles: [{ text }] }) {

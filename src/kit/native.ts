@@ -2,6 +2,7 @@
  * The C library, bound when it is first called: a build with nothing to do needs none of it. Only this folder's modules use
  * these bindings.
  */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type koffiModule from 'koffi';
 
@@ -18,18 +19,35 @@ function load() {
   return loaded;
 }
 
+/** Of the bundle: folders in which packages are looked for. */
+declare const bundle: { paths: readonly string[] } | undefined;
+
 /**
  * The binary by itself, which has all that we use: its package's own way to it reads the program of this process for the C
  * library's kind, and takes 7 ms instead of 1. That way stays for the kinds of machines where it is another binary.
  */
 function loadKoffi(): Koffi {
-  const require = createRequire(import.meta.url);
   const { platform, arch } = process;
+  const name = `@koromix/koffi-${platform}-${arch}/${platform}_${arch}/koffi.node`;
   try {
-    return require(`@koromix/koffi-${platform}-${arch}/${platform}_${arch}/koffi.node`) as Koffi;
+    return loadFrom(typeof bundle === 'undefined' ? [] : bundle.paths, name);
   } catch {
-    return require('koffi') as Koffi;
+    const require = createRequire(import.meta.url);
+    try {
+      return require(name) as Koffi;
+    } catch {
+      return require('koffi') as Koffi;
+    }
   }
+}
+
+/** For Node to find it takes longer than to load it. */
+function loadFrom(folders: readonly string[], name: string): Koffi {
+  const path = folders.map((folder) => `${folder}/${name}`).find((file) => existsSync(file));
+  if (path === undefined) throw new Error(`${name} is in none of the folders`);
+  const module = { exports: {} };
+  process.dlopen(module, path);
+  return module.exports as Koffi;
 }
 
 /** A function of the C library by its C prototype, bound at its first call. */

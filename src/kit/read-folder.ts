@@ -160,10 +160,9 @@ function readList(path: string, fd: number, length: number, size: { entries: num
       room.names = grown(room.names, new Uint8Array(room.names.length * 2));
     putStatx(room.rows, size.entries, stats);
     size.entries += 1;
-    const { names } = room;
-    let at = start;
-    do names[size.names++] = list[at] as number;
-    while (list[at++] !== 0);
+    const end = list.indexOf(0, start) + 1;
+    room.names.set(list.subarray(start, end), size.names);
+    size.names += end - start;
   }
 }
 

@@ -146,3 +146,22 @@ test('the package as npm packs it', () => {
   expect(cambium('build', 'spec/x.spec', '-q')).toMatchObject({ status: 0, stderr: '' });
   rmSync(here.path('spec'), { recursive: true });
 });
+
+test('what is loaded later is of the version that was started, or nothing is', () => {
+  const named = (name: string, text: string) => `// ${hexOf(sha256(name))}\n${text}`;
+  const later = (word: string) => `(function () { return '${word}'; })`;
+  const body =
+    "if (process.argv[2] === 'update') require('node:fs').renameSync(__dirname + '/new.cjs', __dirname + '/later.cjs'); console.log(load()());";
+  writeFileSync(
+    here.path('program.cjs'),
+    named('one', `(function (exports, require, module, __filename, __dirname, load) { ${body} })`),
+  );
+  writeFileSync(here.path('later.cjs'), named('one', later('mine')));
+  writeFileSync(here.path('new.cjs'), named('two', later('not mine')));
+  expect(run()).toMatchObject({ stdout: 'mine\n', status: 0 });
+  expect(run('update')).toMatchObject({ stdout: 'mine\n', status: 0 });
+  const mixed = run();
+  expect(mixed).toMatchObject({ stdout: '' });
+  expect(mixed.stderr).toContain('was replaced while it started');
+  expect(mixed.status).not.toBe(0);
+});
