@@ -366,17 +366,20 @@ test('what a mount shows has a new time where it changed', () => {
   expectClean();
 });
 
-test('caches: what a failed run wrote is not in them', () => {
-  dockerfile(
-    ...['WORKDIR /w', 'COPY . .'],
-    'RUN --mount=type=cache,target=/c cat /c/seen 2>/dev/null; cat src/main.c > /c/seen; ! grep bad src/main.c',
-  );
-  warm();
-  own.write({ 'src/main.c': 'bad\n' });
-  expect(rebuild(own, '-f', own.path(file)).code).toBe(1);
-  own.write({ 'src/main.c': 'main three\n' });
-  expect(warm().printed).toEqual(['main one']);
-});
+test.each(['shared', 'locked', 'private'])(
+  'caches: what a failed run wrote is not in a %s one',
+  (sharing) => {
+    dockerfile(
+      ...['WORKDIR /w', 'COPY . .'],
+      `RUN --mount=type=cache,id=${sharing},sharing=${sharing},target=/c cat /c/seen 2>/dev/null; cat src/main.c > /c/seen; ! grep bad src/main.c`,
+    );
+    warm();
+    own.write({ 'src/main.c': 'bad\n' });
+    expect(rebuild(own, '-f', own.path(file)).code).toBe(1);
+    own.write({ 'src/main.c': 'main three\n' });
+    expect(warm().printed).toEqual(['main one']);
+  },
+);
 
 test('layers and folders do not add up over many rebuilds', () => {
   const startedMs = Date.now();

@@ -24,7 +24,10 @@ export interface OpenCaches extends Disposable {
   keep(): Promise<void>;
 }
 
-type Task = Pick<StepTask, 'snapshotOf' | 'signal' | 'onWait'>;
+type Task = Pick<StepTask, 'snapshotOf' | 'signal' | 'onWait'> & {
+  /** What is changed in a cache counts only when it is kept, however the cache is shared. */
+  forksCaches?: boolean;
+};
 
 type Opened = CacheMount | VolumeMount;
 
@@ -114,14 +117,20 @@ async function openCache(
   }
   const sharing = strictness.find((word) => caches.some((one) => one.sharing === word)) ?? 'shared';
   const request = requestFor(place, mount, task, '');
-  if (sharing === 'fork') return forkVolume(store, run, name, request);
+  const { forksCaches = false } = task;
+  if (sharing === 'fork' || (sharing === 'shared' && forksCaches))
+    return forkVolume(store, run, name, request);
   if (sharing === 'shared') return useVolume(store, run, name, request);
-  if (sharing === 'locked') return useVolume(store, run, name, { ...request, mode: 'alone' });
+  const openAlone = (own: string, how: OpenRequest): Promise<OpenCache> =>
+    forksCaches
+      ? forkVolume(store, run, own, { ...how, alone: true })
+      : useVolume(store, run, own, { ...how, mode: 'alone' });
+  if (sharing === 'locked') return openAlone(name, request);
   for (let number = 1; ; number++) {
     const suffix = number === 1 ? '' : `-${number}`;
     try {
       const own = requestFor(place, mount, task, suffix);
-      return await useVolume(store, run, `${name}${suffix}`, { ...own, mode: 'alone', refuse: true });
+      return await openAlone(`${name}${suffix}`, { ...own, refuse: true });
     } catch (error) {
       if (!(error instanceof UserError) || error.code !== 'volume-in-use') throw error;
     }

@@ -18,7 +18,7 @@ import { bareFolder, type LiveWorkspace } from './builder.ts';
 export async function openLive(place: RunPlace, task: WarmTask, wish: LiveWish): Promise<LiveBuilder> {
   const { store, snapshots } = place;
   const { step, last, limits } = task;
-  const op = withForkedCaches({ step, isProbe: true });
+  const op = withForkedCaches(step.op);
   const start = last ? last.result : task.base;
   const own = beginLastingRun(store);
   let isMade = true;

@@ -16,7 +16,7 @@ import { wholeSecondsIn } from './whole-seconds.ts';
 export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutcome> {
   const { snapshots } = place;
   const { stage, title } = task.step;
-  const op = withForkedCaches(task);
+  const op = task.isProbe ? withForkedCaches(task.step.op) : task.step.op;
   const startedMs = performance.now();
   const start = task.last ? task.last.result : task.base;
   // The programs before a runtime get ready while the workspace does.
@@ -39,7 +39,7 @@ export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutc
       ...{ made: applied.times, known: last?.reads },
     });
     const snapshotOf = withMounts(task);
-    using caches = await openCaches(place, op.mounts, { ...task, snapshotOf });
+    using caches = await openCaches(place, op.mounts, { ...task, snapshotOf, forksCaches: true });
     const seen = { ...task, snapshotOf, caches: caches.hosts };
     const result = await runIn(place, op, workspace, seen).finally(() => trace?.stop());
     const { refusedPids: _, ...usage } = result.usage;
@@ -109,12 +109,10 @@ function bringUp(
   return applyChanges(workspace.root, source, last.changes, last.seenNs, mayKnowSecond);
 }
 
-/** What a run changes in caches counts only when it succeeds; of a probe, or in a live builder, never. */
-export function withForkedCaches({ step: { op }, isProbe }: Pick<WarmTask, 'step' | 'isProbe'>): RunOp {
+/** For who keeps nothing of what it changes in caches, as a probe and what runs in a live builder: it waits for nobody. */
+export function withForkedCaches(op: RunOp): RunOp {
   const mounts = op.mounts.map((mount) =>
-    mount.type === 'cache' && (isProbe || mount.sharing === 'shared')
-      ? { ...mount, sharing: 'fork' as const }
-      : mount,
+    mount.type === 'cache' ? { ...mount, sharing: 'fork' as const } : mount,
   );
   return { ...op, mounts };
 }
