@@ -14,7 +14,7 @@ const reportHint = 'This is a bug of Cambium: please report it, with what CAMBIU
 
 /** An error as a person can act on it; everything unforeseen becomes "internal error". */
 export function asUserError(error: unknown): UserError {
-  const explained = explainSystemError(error, 'running this command');
+  const explained = explainSystemError(firstOf(error), 'running this command');
   if (explained instanceof UserError) return explained;
   const text = error instanceof Error ? error.message : String(error);
   return new UserError({
@@ -24,6 +24,14 @@ export function asUserError(error: unknown): UserError {
     exitCode: ExitCode.outside,
     cause: error,
   });
+}
+
+/** What went wrong first, where cleaning up after it failed too (`using`). */
+function firstOf(error: unknown): unknown {
+  let first = error;
+  while (first instanceof Error && first.name === 'SuppressedError' && 'suppressed' in first)
+    first = first.suppressed;
+  return first;
 }
 
 /** The error in lines for a terminal of `columns`, each ended by a newline. */

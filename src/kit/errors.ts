@@ -100,6 +100,11 @@ export function explainSystemError(error: unknown, doing: string): unknown {
       ...rest,
       hint: 'Change to one that is there: cd /',
     });
+  if (error instanceof Error && /database is locked/i.test(error.message))
+    return outside('store-busy', `The store was busy for too long while ${doing}.`, {
+      ...rest,
+      hint: 'Another process works on it, or the disk is slow: try again.',
+    });
   switch (sqliteErrno(error) ?? errnoOf(error)) {
     case 'EIO':
       return outside('disk-error', `The disk could not be read or written to while ${doing}.`, {

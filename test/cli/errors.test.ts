@@ -162,3 +162,23 @@ test('the summary', () => {
   );
   expect(formatSummary({ ...done, outcome: 'interrupted' }, colors)).toContain('interrupted after 4.1s');
 });
+
+test('what failed first is told, also where cleaning up after it fails', () => {
+  const caught = () => {
+    try {
+      using _ = {
+        [Symbol.dispose]() {
+          throw new Error('the disk is busy');
+        },
+      };
+      throw wrongUse('volume-in-use', 'The volume is in use.');
+    } catch (error) {
+      return error;
+    }
+  };
+  expect(asUserError(caught())).toMatchObject({ code: 'volume-in-use', exitCode: 2 });
+});
+
+test('a database that stays locked is told as a busy store', () => {
+  expect(asUserError(new Error('database is locked'))).toMatchObject({ code: 'store-busy', exitCode: 3 });
+});

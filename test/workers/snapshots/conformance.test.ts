@@ -21,11 +21,16 @@ import {
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { encodeName, fsPath } from '../../../src/kit/names.ts';
-import { makeNode, setTimes, setXattr, unmount } from '../../../src/kit/system.ts';
+import { bindBare, makeNode, setTimes, setXattr, unmount } from '../../../src/kit/system.ts';
 import type { Change } from '../../../src/kit/tree.ts';
 import type { SnapshotId } from '../../../src/plan/index.ts';
 import { btrfsDriver } from '../../../src/workers/local/snapshots/btrfs.ts';
-import type { SnapshotDriver, SnapshotRecord, Stack } from '../../../src/workers/local/snapshots/driver.ts';
+import type {
+  Seen,
+  SnapshotDriver,
+  SnapshotRecord,
+  Stack,
+} from '../../../src/workers/local/snapshots/driver.ts';
 import { overlayDriver } from '../../../src/workers/local/snapshots/overlay.ts';
 import { scratch, scratchOn } from '../../support/scratch.ts';
 import { listTree } from '../../support/tree.ts';
@@ -88,6 +93,55 @@ describe.each(['overlay', 'btrfs'] as const)('%s', (name) => {
       expect(() => writeFileSync(join(root, 'c'), 'x')).toThrow(/EROFS/);
     });
     expect(told(driver.diff(next))).toEqual(['P b', 'P etc', 'P etc/a']);
+  });
+
+  test('a fork of nothing is an empty folder of root, whatever the umask', () => {
+    const umask = process.umask(0o077);
+    try {
+      const stack = commit([], () => {});
+      view(stack, (root) => expect(statSync(root).mode & 0o7777).toBe(0o755));
+    } finally {
+      process.umask(umask);
+    }
+  });
+
+  test('what is captured of a workspace at work is what it held then; the next capture goes on from there', () => {
+    const base = commit([], (root) => {
+      mkdirSync(join(root, 'd'));
+      for (const file of ['d/same', 'd/edited', 'd/gone']) writeFileSync(join(root, file), 'one');
+    });
+    // An overlay hides its own folders: they are seen where its mount is not.
+    const bare = place.path('bare');
+    mkdirSync(bare);
+    bindBare(place.dir, bare);
+    const live = driver.fork(base, place.path('live'));
+    const hidden = { dir: join(bare, 'live'), root: live.root };
+    const capture = (below: Stack, seen: Seen | undefined) => {
+      count += 1;
+      const folder = `c${count}`;
+      const made = driver.capture(hidden, place.path(`w${count}`), seen);
+      driver.release(made.workspace);
+      driver.commit(made.workspace, folder);
+      driver.discard(made.workspace.dir);
+      // As it is kept between two commands.
+      const told = JSON.parse(JSON.stringify(made.seen)) as Seen;
+      return { stack: [{ id: folder as SnapshotId, folders: [folder] }, ...below], seen: told };
+    };
+    writeFileSync(join(live.root, 'd/edited'), 'two');
+    rmSync(join(live.root, 'd/gone'));
+    const first = capture(base, undefined);
+    rmSync(join(live.root, 'd/edited'));
+    writeFileSync(join(live.root, 'd/new'), 'three');
+    const second = capture(first.stack, first.seen);
+    driver.discard(live.dir);
+    unmount(bare);
+    const files = (stack: Stack) =>
+      view(stack, (root) =>
+        readdirSync(join(root, 'd')).map((name) => `${name} ${readFileSync(join(root, 'd', name), 'utf8')}`),
+      );
+    expect(files(base)).toEqual(['edited one', 'gone one', 'same one']);
+    expect(files(first.stack)).toEqual(['edited two', 'same one']);
+    expect(files(second.stack)).toEqual(['new three', 'same one']);
   });
 
   test('a discarded workspace leaves nothing', () => {

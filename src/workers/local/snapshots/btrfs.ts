@@ -3,7 +3,16 @@
  * committed. What changed is read from the stream of `btrfs send --no-data`, whose cost follows the change.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSubvolume, makeReadOnly, removeSubvolume, snapshotSubvolume } from '../../../kit/btrfs.ts';
@@ -29,8 +38,11 @@ export function btrfsDriver(snapshotsDir: string): SnapshotDriver {
       mkdirSync(dir, { recursive: true });
       const workspace = workspaceIn(dir);
       const parent = treeOf(stack);
-      if (parent === undefined) createSubvolume(workspace.root);
-      else snapshotSubvolume(parent, workspace.root);
+      if (parent === undefined) {
+        createSubvolume(workspace.root);
+        // Whatever the umask of the process is.
+        chmodSync(workspace.root, 0o755);
+      } else snapshotSubvolume(parent, workspace.root);
       return workspace;
     },
     reopen: (_stack, dir) => workspaceIn(dir),

@@ -2,7 +2,7 @@
  * Snapshots as stacks of folders under overlayfs, on any file system. A snapshot's folder is the upper folder of the
  * overlay in which its step ran.
  */
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyMetadata } from '../../../kit/copy-node.ts';
 import { removeAll } from '../../../kit/remove.ts';
@@ -37,6 +37,8 @@ export function overlayDriver(snapshotsDir: string): SnapshotDriver {
       // The root folder's own metadata is that of the parent's root.
       const parent = allFolders(stack)[0];
       if (parent !== undefined) copyMetadata(readEntry(parent, ''), upper);
+      // Whatever the umask of the process is.
+      else chmodSync(upper, 0o755);
       return mountWorkspace(stack, dir, below);
     },
     reopen(stack, dir) {
