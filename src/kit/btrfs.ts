@@ -1,13 +1,18 @@
 /** btrfs subvolumes by ioctl (include/uapi/linux/btrfs.h of Linux), without a process for each. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, statfsSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isBtrfs, isFull } from './disk-space.ts';
 import { removeAll } from './remove.ts';
 import { ioctl, openFolder } from './system.ts';
 import { lstatIfAny } from './walk.ts';
 
-const BTRFS_SUPER_MAGIC = 0x9123683e;
+export { isBtrfs };
+
 const BTRFS_FIRST_FREE_OBJECTID = 256n;
+/** Writes out the log, and wakes who removes what is left of subvolumes. */
+const BTRFS_IOC_SYNC = 0x9408;
 const BTRFS_IOC_SUBVOL_CREATE = 0x5000940e;
 const BTRFS_IOC_SNAP_DESTROY = 0x5000940f;
 const BTRFS_IOC_SNAP_CREATE_V2 = 0x50009417;
@@ -17,10 +22,6 @@ const argumentBytes = 4096;
 /** Offset of `name` in struct btrfs_ioctl_vol_args and in struct btrfs_ioctl_vol_args_v2. */
 const nameOffset = 8;
 const nameOffsetV2 = 56;
-
-export function isBtrfs(dir: string): boolean {
-  return statfsSync(dir).type === BTRFS_SUPER_MAGIC;
-}
 
 /** Whether a folder that lies on btrfs is the root of a subvolume. */
 export function isSubvolume(path: string): boolean {
@@ -112,5 +113,21 @@ function inParent(path: string, body: (fd: number, name: string) => void): void 
     body(fd, basename(path));
   } finally {
     closeSync(fd);
+  }
+}
+
+const patienceMs = 30_000;
+
+/** A removed subvolume gives back its room a while later: waits for that on a disk that is full, and hurries it on. */
+export async function untilRoom(dir: string): Promise<void> {
+  const deadline = Date.now() + patienceMs;
+  while (isBtrfs(dir) && isFull(dir) && Date.now() < deadline) {
+    const fd = openFolder(dir);
+    try {
+      ioctl(fd, BTRFS_IOC_SYNC, Buffer.alloc(8), 'BTRFS_IOC_SYNC');
+    } finally {
+      closeSync(fd);
+    }
+    await sleep(50);
   }
 }

@@ -16,6 +16,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { isBtrfs, isFull } from '../kit/disk-space.ts';
 import { errnoOf, explainSystemError, moreRights, outside, readOnlyDisk } from '../kit/errors.ts';
 import { makeFolder } from '../kit/make-folder.ts';
 import { isOnReadOnlyDisk } from '../kit/stat.ts';
@@ -64,6 +65,12 @@ function openOrMake(given: string): Store {
   // By links the kernel would know the mounts below it under other names than we do.
   const dir = realpathSync.native(given);
   if (isNew) makeFolders(dir);
+  // There the database's index in memory finds no place either, and the kernel kills who writes to it.
+  if (isBtrfs(dir) && isFull(dir)) {
+    throw outside('no-space', `No space is left on the disk of the store ${dir}.`, {
+      hint: 'Free some space on it. Then `cambium cache prune` makes more.',
+    });
+  }
   const db = openDatabase(join(dir, 'cambium.db'));
   try {
     distrustUnwritten(db, dir);

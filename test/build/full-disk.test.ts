@@ -1,6 +1,8 @@
 /** What fills a disk doesn't stay: a step that prints on after it, and what a killed build left. */
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
+import { isFull } from '../../src/kit/disk-space.ts';
 import { build, buildOk, cambium, cambiumOk } from '../support/cli.ts';
 import { leftovers } from '../support/leftovers.ts';
 import { scratch, scratchOn } from '../support/scratch.ts';
@@ -42,6 +44,50 @@ test('`cache prune` removes what a killed build left, on a full disk too', { tim
   cambiumOk(['cache', 'prune'], at);
   expect(leftovers(at.store).runs).toEqual([]);
   buildOk([tree.spec, '--no-cache'], at);
+});
+
+test.each(['ext4', 'btrfs'] as const)(
+  'a failed step that filled the disk does not stay: %s',
+  { timeout: 120_000 },
+  (kind) => {
+    using small = scratchOn(kind, kind === 'btrfs' ? '200M' : '64M');
+    const at = { store: small.path('store') };
+    const tree = specTree(here.path(`fails-${kind}`));
+    tree.stages('base');
+    buildOk([tree.spec, '-t', 'good'], at);
+    tree.stage('fills', 'dd if=/dev/zero of=/data bs=64k');
+    tree.stages('base', 'fills');
+    const run = build([tree.spec], at);
+    expect(run.code).toBe(1);
+    expect(run.stdout).toMatch(/"step-failed".*"workspaceKept":false/);
+    cambiumOk(['cache', 'prune'], at);
+    tree.stage('fills', 'echo little > /data');
+    expect(buildOk([tree.spec, '-t', 'good'], at).ran).toEqual(['fills']);
+    expect(cambiumOk(['run', 'good', 'cat', '/data'], at).stdout).toBe('little\n');
+  },
+);
+
+test('a full btrfs is told, whatever fills it, and is used again once there is room', {
+  timeout: 120_000,
+}, () => {
+  using small = scratchOn('btrfs', '200M');
+  const at = { store: small.path('store') };
+  const tree = specTree(here.path('full-btrfs'));
+  buildOk([tree.spec, '-t', 'good'], at);
+  const sync = () => execFileSync('sync', ['--file-system', small.path('')]);
+  const others: string[] = [];
+  do {
+    others.push(small.path(`other${others.length}`));
+    fill(others.at(-1) as string);
+    // Written out, it may take less than was set aside for it.
+    sync();
+  } while (!isFull(small.path('')));
+  const { code, stderr } = cambium(['build', tree.spec, '--no-cache'], at);
+  expect(stderr).toMatch(/^error: No space is left on the disk of the store/);
+  expect(code).toBe(3);
+  for (const other of others) rmSync(other);
+  while (isFull(small.path(''))) sync();
+  buildOk([tree.spec, '--no-cache', '-t', 'good'], at);
 });
 
 function fill(path: string): void {

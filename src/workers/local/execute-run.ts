@@ -1,6 +1,8 @@
 /** Runs a command step: a fork of its base, the mounts it declares, a container, and a commit when it exits with 0. */
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { untilRoom } from '../../kit/btrfs.ts';
+import { isFull } from '../../kit/disk-space.ts';
 import { bindMount, unmountBelow } from '../../kit/system.ts';
 import type { RunOp, SnapshotId, StepId } from '../../plan/index.ts';
 import { newId } from '../../store/runs.ts';
@@ -62,8 +64,8 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
       return { outcome: 'done', snapshot, durationMs, usage, reads: trace?.uses(snapshot)?.reads };
     }
     if (result.outcome === 'cancelled') return { outcome: 'cancelled' };
-    const kept = keepWorkspace(place, workspace, task.base, resolveSteps(op, task.snapshotOf));
     isDone = true;
+    const kept = await keepFailed(place, workspace, task.base, resolveSteps(op, task.snapshotOf));
     return {
       outcome: 'failed',
       failure: describeFailure(result, op.argv, task.step.compute),
@@ -213,8 +215,24 @@ export function resolveSteps(op: RunOp, snapshotOf: StepTask['snapshotOf']): Run
   };
 }
 
+/**
+ * Keeps the workspace of a failed step, by the name that it returns, unless it is what fills the disk: then no command could write
+ * to the store any more, not even the one that makes room.
+ */
+export async function keepFailed(
+  place: RunPlace,
+  workspace: Workspace,
+  base: SnapshotId | undefined,
+  op: RunOp,
+): Promise<string | undefined> {
+  if (!isFull(place.store.dir)) return keepWorkspace(place, workspace, base, op);
+  place.snapshots.discard(workspace);
+  await untilRoom(place.store.dir);
+  return undefined;
+}
+
 /** Moves the workspace of a failed step out of the run; returns its name below kept/. */
-export function keepWorkspace(
+function keepWorkspace(
   { store, snapshots }: RunPlace,
   workspace: Workspace,
   base: SnapshotId | undefined,

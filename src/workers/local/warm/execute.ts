@@ -5,7 +5,7 @@ import { moveLive } from '../../../store/live.ts';
 import type { LastResult, WarmOutcome, WarmTask } from '../../warm.ts';
 import { openCaches } from '../caches.ts';
 import { describeFailure } from '../describe-failure.ts';
-import { keepWorkspace, resolveSteps, runIn } from '../execute-run.ts';
+import { keepFailed, resolveSteps, runIn } from '../execute-run.ts';
 import type { RunPlace } from '../run-place.ts';
 import type { Workspace } from '../snapshots/driver.ts';
 import { type Applied, applyChanges } from './apply.ts';
@@ -47,8 +47,8 @@ export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutc
     if (result.outcome !== 'exit' || result.exitCode !== 0) {
       const failure = describeFailure(result, op.argv, task.step.compute);
       if (task.isProbe) return { outcome: 'failed', failure, workspace: undefined, usage };
-      const kept = keepWorkspace(place, workspace, start, resolveSteps(op, snapshotOf));
       isDone = true;
+      const kept = await keepFailed(place, workspace, start, resolveSteps(op, snapshotOf));
       return { outcome: 'failed', failure, workspace: kept, usage };
     }
     const seenNs = latest(applied.times, task.last?.seenNs);
