@@ -299,7 +299,7 @@ describe('tokens', () => {
             const scopes = query.getAll('scope').flatMap((scope) => scope.split(' '));
             asked.push(`${request.method} ${query.get('service')} ${scopes.join(' ')}`);
             if (!isKnown) return answer.writeHead(401).end('{"details":"incorrect username or password"}');
-            const token = `token-${valid.size}`;
+            const token = `told-to-nobody-${valid.size}`;
             valid.set(token, { scopes, uses: 0 });
             const name = request.method === 'POST' ? 'access_token' : 'token';
             return answer.writeHead(200).end(JSON.stringify({ [name]: token, expires_in: 300 }));
@@ -337,10 +337,19 @@ describe('tokens', () => {
     writeFileSync(`${own.home}/.docker/config.json`, JSON.stringify({ auths: { [front.host]: saved } }));
     asked.length = 0;
     const image = `${front.host}/app:1`;
-    expect(await later(['image', 'pull', image], own)).toMatchObject({ code: 0 });
-    expect(
-      await later(['image', 'push', image, `${front.host}/from-${method.toLowerCase()}:1`], own),
-    ).toMatchObject({ code: 0 });
+    const to = `${front.host}/from-${method.toLowerCase()}`;
+    const context = writeContext(`${own.home}/context`, `FROM ${image}\nCOPY new /new\n`, { new: 'new' });
+    const results = [
+      await later(['image', 'pull', image], own),
+      await later(['image', 'push', image, `${to}:1`], own),
+      await later(['build', context, '-t', `${to}:2`, '--push', '--progress', 'json'], own),
+    ];
+    expect(results.map(({ code }) => code)).toEqual([0, 0, 0]);
+    // Nothing tells them on: no message, no event, no log, no record.
+    const kept = run('grep', '-rhaF', '', own.store as string);
+    for (const secret of [basic, 'the-refresh-token', ...valid.keys()])
+      for (const text of [kept, ...results.map(({ stdout, stderr }) => stdout + stderr)])
+        expect(text.includes(secret)).toBe(false);
     expect(new Set(asked)).toContain(`${method} the, service repository:app:pull`);
     expect(
       asked.some((line) => line.includes(`from-${method.toLowerCase()}:pull,push repository:app:pull`)),
