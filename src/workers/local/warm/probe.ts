@@ -3,9 +3,10 @@ import { timelessName } from '../../../kit/time-names.ts';
 import type { Fit, TreeChange, Unfit, WarmTask } from '../../warm.ts';
 import type { RunPlace } from '../run-place.ts';
 import { compareSnapshots } from './compare.ts';
-import { runWarm } from './execute.ts';
+import { runWarm, untilPast } from './execute.ts';
 import { removeSnapshot } from './sweep.ts';
 
+const secondNs = 1_000_000_000n;
 /** Paths that a reason names. */
 const shownPaths = 3;
 
@@ -13,7 +14,8 @@ export async function probe(
   place: RunPlace,
   task: WarmTask & { last: NonNullable<WarmTask['last']> },
 ): Promise<Fit | { outcome: 'cancelled' } | Unfit> {
-  const { result } = task.last;
+  const { result, seenNs } = task.last;
+  const startedNs = BigInt(Date.now()) * 1_000_000n;
   const again = await runWarm(place, {
     ...task,
     last: { ...task.last, changes: [], touches: undefined },
@@ -31,6 +33,13 @@ export async function probe(
   removeSnapshot(place, again.snapshot);
   const { touched, added = [] } = again.own ?? {};
   const made = new Set(added);
+  // Within one second it may have made the files of the run before anew, under their names: then it tells nothing of them.
+  const nextSecondNs = (seenNs / secondNs + 1n) * secondNs;
+  const isNamedByTime = (path: string) => !made.has(path) && timelessName(path) !== path;
+  if (startedNs < nextSecondNs && [...(touched ?? [])].some(isNamedByTime)) {
+    await untilPast(new Map([['', nextSecondNs]]), task.signal);
+    return probe(place, task);
+  }
   const touches =
     touched && new Set([...touched].map((path) => (made.has(path) ? timelessName(path) : path)));
   // A file that it makes at each run, such as a log: those of earlier runs go before it runs again.
