@@ -99,8 +99,8 @@ export interface WarmWorker {
   ): Promise<WarmOutcome>;
   /** Runs a step once more on its result with nothing changed. Says why it is not fit for that, or undefined. */
   probe(task: WarmTask & { last: LastResult }): Promise<Fit | { outcome: 'cancelled' } | Unfit>;
-  /** The first of `paths` at which a snapshot has a file. */
-  firstFile(snapshot: SnapshotId, paths: Iterable<string>): string | undefined;
+  /** Those of `paths` at which a snapshot has a file. */
+  filesAt(snapshot: SnapshotId, paths: readonly string[]): string[];
   /** Why an operation can't run in a live builder, in words for people; undefined when it can. */
   whyNotLive(op: RunOp): string | undefined;
   /**

@@ -107,3 +107,23 @@ test('a log of each run with the time in its name does not count: there is one, 
   const verdict = cambium(['verify', '-t', 'app', '.'], own.at);
   expect(verdict.code).toBe(0);
 });
+
+test('a list that is read only when nothing changed, as by Maven: it is learnt once that it says nothing', () => {
+  const text =
+    'if cmp -s main made; then cat lists/inputs; else mkdir -p lists; ls > lists/inputs; cp main made; cat big.a > big.o; fi';
+  begin('overlay', `RUN ${text.replace('ls >', '[ -e lists/inputs ] || ls >')}`);
+  own.write({ main: 'one\n', 'big.a': 'a\n' });
+  rebuildOk(own);
+  const reasons = (text: string) => {
+    own.write({ main: text });
+    const { events } = rebuildOk(own);
+    return events.flatMap((event) => (event.type === 'step-started' ? [event.reason] : [])).slice(1);
+  };
+  expect(reasons('two\n')).toEqual([
+    expect.stringContaining('; on its last result'),
+    expect.stringContaining('from its base: on its last result it leaves /w/lists/inputs'),
+  ]);
+  for (const text of ['three\n', 'four\n'])
+    expect(reasons(text)).toEqual(['/w/main changed; on its last result']);
+  expectClean();
+});

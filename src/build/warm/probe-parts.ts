@@ -71,5 +71,5 @@ async function probePart(
   if (held === undefined) return undefined;
   const tried = await warm.probe(task);
   if (tried.outcome === 'cancelled') return undefined;
-  return knownFrom(tried);
+  return knownFrom(tried, last.touches);
 }

@@ -7,7 +7,16 @@ import { computeOf, reserveFor } from '../compute.ts';
 import { locate } from '../locate.ts';
 import { decide } from './decide.ts';
 import { hazardIn } from './hazards.ts';
-import { hasOtherNames, type Known, knownFrom, knownOf, knownWithOtherNames, leftBehind } from './known.ts';
+import {
+  hasOtherNames,
+  type Known,
+  knownAfterLeft,
+  knownFrom,
+  knownOf,
+  knownWithOtherNames,
+  type Left,
+  leftBehind,
+} from './known.ts';
 import type { CleanRun } from './lane.ts';
 import { type BroughtMounts, bringUpMounts } from './mounts.ts';
 import type { RunPart } from './parts.ts';
@@ -40,6 +49,8 @@ interface Impossible {
   outcome: 'impossible';
   reason: string;
   known: Known;
+  /** What a run on the last result left, which is the reason. */
+  left?: Left;
 }
 
 export type PartOutcome = Ended | { outcome: 'done'; snapshot: SnapshotId; how: Made['how'] };
@@ -70,7 +81,12 @@ export async function runPart(place: PartPlace): Promise<PartOutcome> {
       running.beginAgain(made.reason);
     }
   }
-  if (made.outcome === 'impossible') made = await runOnBase(place, mounts.fresh, made);
+  if (made.outcome === 'impossible') {
+    const { left } = made;
+    made = await runOnBase(place, mounts.fresh, made);
+    if (made.outcome === 'made' && left !== undefined)
+      made = { ...made, ...knownAfterLeft(warm, left, made.result, made) };
+  }
   if (made.outcome !== 'made') return made;
   const { outcome: _, how, ...kept } = made;
   lane.save({
@@ -138,7 +154,7 @@ async function runOnLast(
   if (!isKnown && live.wish === undefined) {
     const tried = await probe();
     if (tried.outcome === 'cancelled') return { outcome: 'cancelled' };
-    known = knownFrom(tried);
+    known = knownFrom(tried, known.touches);
   }
   if (known.fitness === 'clean-only') return { outcome: 'impossible', reason: known.reason ?? '', known };
   const outcome = await atWork(place, () =>
@@ -148,7 +164,7 @@ async function runOnLast(
     if (outcome.outcome === 'failed') {
       const tried = await probe();
       if (tried.outcome === 'unfit' && tried.fails) {
-        return { outcome: 'impossible', reason: tried.reason, known: knownFrom(tried) };
+        return { outcome: 'impossible', reason: tried.reason, known: knownFrom(tried, undefined) };
       }
       if (tried.outcome !== 'cancelled') lane.save({ ...last, fitness: 'reruns' });
     }

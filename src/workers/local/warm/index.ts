@@ -26,7 +26,7 @@ export function warmWorker(place: RunPlace): WarmWorker {
     whyNotLive,
     carry: (step, last, base, signal) => carry(place, step, last, base, signal),
     probe: (task) => probe(place, task),
-    firstFile: (snapshot, paths) => firstFile(place.snapshots.mountView(snapshot), paths),
+    filesAt: (snapshot, paths) => filesAt(place.snapshots.mountView(snapshot), paths),
     async sweep(builder) {
       await endStale(place, builder);
       sweepWarm(place);
@@ -34,11 +34,10 @@ export function warmWorker(place: RunPlace): WarmWorker {
   };
 }
 
-function firstFile(root: string, paths: Iterable<string>): string | undefined {
+function filesAt(root: string, paths: readonly string[]): string[] {
   const isFolder = folderCheck(root);
-  for (const path of paths) {
+  return paths.filter((path) => {
     const stats = isFolder(posix.dirname(path)) ? lstatIfAny(join(root, path)) : undefined;
-    if (stats !== undefined && typeOf(stats) !== 'directory') return path;
-  }
-  return undefined;
+    return stats !== undefined && typeOf(stats) !== 'directory';
+  });
 }
