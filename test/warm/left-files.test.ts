@@ -94,7 +94,8 @@ test('what an archive, or a list of outputs, holds no more goes', () => {
 });
 
 test('a log of each run with the time in its name does not count: there is one, and the step goes on from its last result', () => {
-  const log = 'mkdir -p /logs && touch "/logs/$(date +%Y-%m-%dT%H_%M_%S)_$$-debug-0.log"';
+  const log =
+    'mkdir -p /logs && touch "/logs/$(date +%Y-%m-%dT%H_%M_%S)_$(tr -dc 0-9 </dev/urandom | head -c 12)-debug-0.log"';
   begin('overlay', `RUN ${log}; make -s`);
   own.write({ Makefile: makefile, 'src/main.c': 'one\n', 'src/other.c': 'other\n', 'src/all.h': 'h\n' });
   rebuildOk(own);
