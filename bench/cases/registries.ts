@@ -215,6 +215,8 @@ function openRegistry(place: Place, port: number, name: string): Registry {
       );
       const env = { PATH: process.env['PATH'], OTEL_TRACES_EXPORTER: 'none' };
       child = spawn('docker-registry', ['serve', config], { stdio: 'ignore', env });
+      // It ends with the benchmark, which doesn't wait for it.
+      child.unref();
       process.once('exit', stop);
       place.sh(
         `for try in $(seq 100); do curl -so /dev/null http://${host}/v2/ && exit; sleep 0.1; done; exit 1`,
