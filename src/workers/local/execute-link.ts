@@ -12,6 +12,7 @@ import { findSnapshot } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
 import type { StepTask } from '../worker.ts';
 import type { Workspace } from './snapshots/driver.ts';
+import { stackFolders } from './snapshots/overlay.ts';
 import type { Snapshots } from './snapshots/registry.ts';
 
 export async function executeLink(
@@ -40,7 +41,7 @@ export async function executeLink(
     const row = findSnapshot(store.db, files);
     if (row?.folders.length === 1 && row.parent === null) return commit(workspace, files);
     // A copy that started from an earlier one may hide what that had: in this stack it would hide what the base has.
-    const folded = driver.fold(snapshots.stackOf(files), join(runDir, newId()));
+    const folded = driver.fold(stackFolders(snapshots.stackOf(files)), [], join(runDir, newId()));
     copyMetadata(readEntry(workspace.root, ''), folded.root);
     snapshots.discard(workspace);
     return commit(folded);

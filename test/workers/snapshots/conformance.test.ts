@@ -31,7 +31,7 @@ import type {
   SnapshotRecord,
   Stack,
 } from '../../../src/workers/local/snapshots/driver.ts';
-import { overlayDriver } from '../../../src/workers/local/snapshots/overlay.ts';
+import { overlayDriver, stackFolders } from '../../../src/workers/local/snapshots/overlay.ts';
 import { scratch, scratchOn } from '../../support/scratch.ts';
 import { listTree } from '../../support/tree.ts';
 
@@ -336,7 +336,7 @@ describe.each(['overlay', 'btrfs'] as const)('%s', (name) => {
     });
     if (driver.fold === undefined) return;
     const before = view(stack, (root) => listTree(root));
-    const folded = driver.fold(stack, place.path('fold'));
+    const folded = driver.fold(stackFolders(stack), [], place.path('fold'));
     driver.commit(folded, 'folded');
     const [top, ...rest] = stack;
     const short: Stack = [{ ...(top as SnapshotRecord), folded: 'folded' }, ...rest];

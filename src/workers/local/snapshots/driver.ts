@@ -63,15 +63,13 @@ export interface SnapshotDriver {
   diff(stack: Stack): Iterable<Change>;
   /** Host path of one file of a snapshot, found without a mount; undefined when absent. No links are followed. */
   locate(stack: Stack, path: string): string | undefined;
-  /** Makes a workspace in `dir` that holds the union of `stack` by itself; undefined where stacks have no depth. */
-  fold?(stack: Stack, dir: string): Workspace;
   /** Where the trees of two stacks may differ, sorted by folder. Costs what was changed since they parted. */
   between(before: Stack, after: Stack): Iterable<Suspect>;
   /**
-   * Makes the folder `name` below snapshots/, by way of `dir`, out of `top`: the folders (top first) of several changes
-   * in a row on `below`. Undefined where a snapshot's folder is the whole tree.
+   * Makes a workspace in `dir` (which must not exist) whose one folder changes `below` as `folders` (top first) do together: on nothing,
+   * it is their union. Undefined where a snapshot's folder is the whole tree, and stacks have no depth.
    */
-  squash?(top: readonly string[], below: Stack, dir: string, name: string): void;
+  fold?(folders: readonly string[], below: Stack, dir: string): Workspace;
   /**
    * Makes a workspace in `dir` (which must not exist) of what `live` holds now, on top of its last capture, which `seen` tells of:
    * `live` goes on. Nobody may write to it meanwhile. Costs what changed in it since it was forked, at most.

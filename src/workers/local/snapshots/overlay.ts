@@ -10,7 +10,7 @@ import { bindMount, mountOverlay, unmount } from '../../../kit/system.ts';
 import { readEntry } from '../../../kit/walk.ts';
 import type { SnapshotDriver, Stack, Workspace } from './driver.ts';
 import { captureUpper } from './overlay-capture.ts';
-import { foldInto, squashInto } from './overlay-fold.ts';
+import { foldInto } from './overlay-fold.ts';
 import { locateIn, rootChange, suspects, walkFolders } from './overlay-folders.ts';
 
 export function overlayDriver(snapshotsDir: string): SnapshotDriver {
@@ -68,10 +68,10 @@ export function overlayDriver(snapshotsDir: string): SnapshotDriver {
       yield* walkFolders(own, '', below);
     },
     locate: (stack, path) => locateIn(allFolders(stack), path),
-    fold(stack, dir) {
+    fold(folders, below, dir) {
       mkdirSync(dir);
       const root = join(dir, 'fs');
-      foldInto(allFolders(stack), root);
+      foldInto(root, folders.map(folderOf), allFolders(below));
       return { dir, root };
     },
     *between(before, after) {
@@ -87,12 +87,6 @@ export function overlayDriver(snapshotsDir: string): SnapshotDriver {
         yield { path: '', whole: false };
         yield* suspects(own, '');
       }
-    },
-    squash(top, below, dir, name) {
-      mkdirSync(dir);
-      const fs = join(dir, 'fs');
-      squashInto(fs, top.map(folderOf), allFolders(below));
-      renameSync(fs, folderOf(name));
     },
     capture({ dir: live }, dir, seen) {
       const root = join(dir, 'fs');

@@ -80,9 +80,10 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
   const stackOf = (id: SnapshotId | undefined): Stack => {
     if (id === undefined) return [];
     const stack = lineageOf(store.db, id);
-    if (driver.fold === undefined || stackFolders(stack).length <= deepestStack) return stack;
+    const folders = stackFolders(stack);
+    if (driver.fold === undefined || folders.length <= deepestStack) return stack;
     const folder = newId();
-    driver.commit(driver.fold(stack, join(run.dir, folder)), folder);
+    driver.commit(driver.fold(folders, [], join(run.dir, folder)), folder);
     setFolded(store.db, id, folder);
     return lineageOf(store.db, id);
   };
@@ -96,10 +97,10 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
     if (whole < mostDeltas) return undefined;
     const below = rows.slice(whole);
     const to = { parent: below[0]?.id, folder };
-    if (driver.squash === undefined) return to;
+    if (driver.fold === undefined) return to;
     const name = newId();
     const folders = [folder, ...rows.slice(0, whole).flatMap((row) => row.folders)];
-    driver.squash(folders, below, join(run.dir, name), name);
+    driver.commit(driver.fold(folders, below, join(run.dir, name)), name);
     return { ...to, folder: name };
   };
 
