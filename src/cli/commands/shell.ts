@@ -5,11 +5,10 @@ import { wrongUse } from '../../kit/errors.ts';
 import type { Store } from '../../store/store.ts';
 import type { LocalWorker } from '../../workers/local/index.ts';
 import type { ShellPlace } from '../../workers/local/shell.ts';
-import { attach } from '../attach.ts';
+import { runAttached } from '../attached-run.ts';
 import { storeOption } from '../build-flags.ts';
 import { addExamples } from '../help.ts';
 import { withStore } from '../open-store.ts';
-import { tellOutcome } from '../outcome.ts';
 
 interface ShellOptions {
   failed: boolean;
@@ -54,22 +53,10 @@ function withoutDashes(words: readonly string[]): readonly string[] {
 }
 
 async function openIn(store: Store, target: string | undefined, argv: readonly string[]): Promise<void> {
-  const { createLocalWorker, openShell } = await import('../../workers/local/index.ts');
-  const worker = createLocalWorker(store);
-  const terminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
-  using attached = attach({ terminal });
-  try {
-    const opened = await worker.open();
-    const place = await findPlace(store, opened, target);
-    const result = await openShell(store, opened, place, argv, {
-      stdio: { input: true, terminal },
-      signal: attached.signal,
-      onLaunch: attached.onLaunch,
-    });
-    tellOutcome(result, argv);
-  } finally {
-    worker.close();
-  }
+  const { openShell } = await import('../../workers/local/index.ts');
+  await runAttached(store, argv, async (worker, attached) =>
+    openShell(store, worker, await findPlace(store, worker, target), argv, attached),
+  );
 }
 
 async function findPlace(store: Store, worker: LocalWorker, target: string | undefined): Promise<ShellPlace> {
