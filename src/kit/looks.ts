@@ -2,7 +2,7 @@
  * Notes what of the host was looked at, and what was seen: bytes that are equal as long as nothing changed. So a later process
  * can look at all of it again, and find that nothing did, without knowing what it was good for.
  */
-import { type FileRows, rowsOlderThan } from './file-rows.ts';
+import { type FileRows, rowsOlderThan, settledBefore } from './file-rows.ts';
 
 /** A way to look at something of the host. */
 export interface Way<T> {
@@ -33,17 +33,14 @@ let noting: ((way: Way<unknown>, path: string, seen: unknown) => void) | undefin
 /** What was seen a moment ago, for who looks next. */
 const fresh = new Map<string, unknown>();
 
-/** Younger files may change again without a new time: kernels stamp them by a clock that ticks, on some disks every 2 s. */
-const grainSeconds = 3;
-
 /** Notes from now on what is looked at; undefined where somebody does so already. */
 export function beginNotes(): Notes | undefined {
   if (noting !== undefined) return undefined;
-  const settledBefore = Math.floor(Date.now() / 1000) - grainSeconds;
+  const settled = settledBefore();
   const noted = new Map<string, Note>();
   let isYoung = false;
   const note = (way: Way<unknown>, path: string, seen: unknown) => {
-    isYoung ||= way.rowsOf?.(seen).some((rows) => !rowsOlderThan(rows, settledBefore)) ?? false;
+    isYoung ||= way.rowsOf?.(seen).some((rows) => !rowsOlderThan(rows, settled)) ?? false;
     const name = `${way.name} ${path}`;
     // What was seen first: a later change then shows.
     if (!noted.has(name)) noted.set(name, { way: way.name, path, parts: way.bytesOf(seen) });

@@ -5,7 +5,14 @@
 import { createHash } from 'node:crypto';
 import { constants, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { canonicalJson, sha256 } from '../../kit/digest.ts';
-import { bytesOfRows, type FileRows, modeOfRow, rowsOlderThan, typeOfRow } from '../../kit/file-rows.ts';
+import {
+  bytesOfRows,
+  type FileRows,
+  modeOfRow,
+  rowsOlderThan,
+  settledBefore,
+  typeOfRow,
+} from '../../kit/file-rows.ts';
 import * as hostFiles from '../../kit/host-files.ts';
 import { lookAt, type Way } from '../../kit/looks.ts';
 import { decodeName, fsPath } from '../../kit/names.ts';
@@ -132,8 +139,8 @@ function isHidden(path: string, mode: number): boolean {
 }
 
 /**
- * Digests by name. Files are read only when their metadata isn't known to `cache`; metadata that changed within the
- * last two seconds isn't trusted, since the clock of file times is coarse.
+ * Digests by name. Files are read only when their metadata isn't known to `cache`; metadata that is too
+ * young to show a further change isn't trusted.
  */
 export function hostIdentity(cache: IdentityCache): Record<string, string> {
   const identity: Record<string, string> = { etc: etcDigest(cache) };
@@ -172,9 +179,6 @@ function contentOf(path: string): Buffer | undefined {
   }
 }
 
-/** Clocks of file times are coarse. */
-const grainSeconds = 3;
-
 /** `parts`: metadata of the content, and what else decides the digest. */
 function remembered(
   cache: IdentityCache,
@@ -182,12 +186,12 @@ function remembered(
   parts: readonly (FileRows | Uint8Array)[],
   compute: () => string,
 ): string {
-  const settledBefore = Math.floor(Date.now() / 1000) - grainSeconds;
+  const settled = settledBefore();
   const hash = createHash('sha256').update(name);
   let isSettled = true;
   for (const part of parts) {
     hash.update('\0').update(part);
-    if (part instanceof Uint32Array) isSettled &&= rowsOlderThan(part, settledBefore);
+    if (part instanceof Uint32Array) isSettled &&= rowsOlderThan(part, settled);
   }
   const fingerprint = hash.digest('hex');
   const known = isSettled ? cache.get(fingerprint) : undefined;
