@@ -109,6 +109,8 @@ function fromGit(
     async fill(root) {
       const { fillFromRemote } = await import('../workers/local/remote/index.ts');
       await fillFromRemote(store, { type: 'git', ...git }, root, run.dir, signal);
+      const { keepLogin } = await import('../workers/local/remote/git.ts');
+      keepLogin(root, remote);
     },
   };
 }

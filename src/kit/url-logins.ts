@@ -5,13 +5,25 @@ export function hideLogins(text: string): string {
   return text.replace(/\b(https?:\/\/)[^\s/?#'"`]+@/gi, '$1***@');
 }
 
-/** The URL without its login, and that as an `authorization` header (RFC 7617), where there is one. */
-export function splitLogin(url: URL): { bare: URL; authorization?: string } {
+export interface UrlLogin {
+  user: string;
+  password: string;
+}
+
+/** The URL without its login, and that, where there is one. */
+export function splitLogin(url: URL): { bare: URL; login?: UrlLogin } {
   if (url.username === '' && url.password === '') return { bare: url };
   const bare = new URL(url);
   [bare.username, bare.password] = ['', ''];
-  const login = Buffer.from(`${decode(url.username)}:${decode(url.password)}`);
-  return { bare, authorization: `Basic ${login.toString('base64')}` };
+  return { bare, login: { user: decode(url.username), password: decode(url.password) } };
+}
+
+/** The URL without its login, and that as an `authorization` header (RFC 7617), where there is one. */
+export function splitAuthorization(url: URL): { bare: URL; authorization?: string } {
+  const { bare, login } = splitLogin(url);
+  if (login === undefined) return { bare };
+  const text = Buffer.from(`${login.user}:${login.password}`).toString('base64');
+  return { bare, authorization: `Basic ${text}` };
 }
 
 /** Percent signs that encode nothing stand for themselves. */

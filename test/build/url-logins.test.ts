@@ -1,6 +1,6 @@
 /** Logins in URLs: servers get them, nobody else does. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -14,6 +14,8 @@ const password = 'pass%20word-7';
 let server: Server;
 let host: string;
 const sentOn: (string | undefined)[] = [];
+/** Arguments of processes that ran while the server was asked, as everybody sees them. */
+const commandLines = new Set<string>();
 
 const git = (...args: string[]) =>
   execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.com', ...args], { cwd: place.dir });
@@ -27,6 +29,7 @@ beforeAll(async () => {
   git('-C', 'www/repo.git', 'update-server-info');
   const expected = `Basic ${Buffer.from('bob:pass word-7').toString('base64')}`;
   server = createServer(({ url = '', headers }, response) => {
+    for (const line of seenArguments()) commandLines.add(line);
     const file = join(place.path('www'), new URL(url, 'http://x').pathname);
     if (url === '/open') {
       sentOn.push(headers.authorization);
@@ -46,6 +49,16 @@ afterAll(() => {
   server.close();
   place[Symbol.dispose]();
 });
+
+function seenArguments(): string[] {
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      return /^\d+$/.test(name) ? [readFileSync(`/proc/${name}/cmdline`, 'utf8')] : [];
+    } catch {
+      return [];
+    }
+  });
+}
 
 /** Runs a command that must show no password, and gives back all that it said. */
 async function say(code: number, ...args: string[]): Promise<string> {
@@ -82,6 +95,18 @@ test('another server is not given the login', async () => {
   dockerfile(`ADD http://bob:${password}@${host}/elsewhere /f`);
   await say(0, 'build', 'ctx');
   expect(sentOn).toEqual([undefined]);
+});
+
+test('a repository behind a login: no process has the password in its arguments, and the image has it nowhere', async () => {
+  dockerfile(`ADD --keep-git-dir=true http://bob:${password}@${host}/repo.git /repo`);
+  commandLines.clear();
+  await say(0, 'build', 'ctx', '-o', 'cloned');
+  const lines = [...commandLines];
+  expect(lines.filter((line) => /remote-http/.test(line) && line.includes(host))).not.toEqual([]);
+  expect(lines.filter((line) => line.includes(host) && line.includes('word-7'))).toEqual([]);
+  expect(readFileSync(place.path('cloned/repo/.git/config'), 'utf8')).toContain(
+    `url = http://${host}/repo.git`,
+  );
 });
 
 test('a volume made from a repository shows where from, without the password', async () => {

@@ -4,7 +4,7 @@ import type https from 'node:https';
 import { isIP } from 'node:net';
 import tls from 'node:tls';
 import { outside } from '../../kit/errors.ts';
-import { splitLogin } from '../../kit/url-logins.ts';
+import { splitAuthorization } from '../../kit/url-logins.ts';
 
 export interface Proxy {
   url: URL;
@@ -34,7 +34,7 @@ export function proxyFor(url: URL, env: NodeJS.ProcessEnv): Proxy | undefined {
       },
     );
   }
-  const { bare, ...login } = splitLogin(proxy);
+  const { bare, ...login } = splitAuthorization(proxy);
   return { url: bare, ...login };
 }
 

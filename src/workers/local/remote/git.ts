@@ -1,10 +1,14 @@
-/** Git repositories, by the `git` program: the commit that a name stands for, and its files. */
+/**
+ * Git repositories, by the `git` program: the commit that a name stands for, and its files. A login in the address reaches git
+ * in its environment: what is in the arguments, everybody on the machine sees.
+ */
 import { spawn } from 'node:child_process';
-import { lstatSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyTree } from '../../../kit/copy-tree.ts';
 import { outside, wrongUse } from '../../../kit/errors.ts';
 import { setTimes } from '../../../kit/system.ts';
+import { splitLogin, type UrlLogin } from '../../../kit/url-logins.ts';
 import { listFolder, lstat } from '../../../kit/walk.ts';
 import type { RemoteSource } from '../../../plan/index.ts';
 import { newId } from '../../../store/runs.ts';
@@ -28,7 +32,7 @@ export async function resolveCommit(source: GitSource): Promise<string> {
 }
 
 async function askFor(remote: string, ref: string): Promise<string> {
-  const text = await git(['ls-remote', '--', remote, ref, `${ref}^{}`], { remote });
+  const text = await git(['ls-remote', '--', withoutLogin(remote).address, ref, `${ref}^{}`], { remote });
   const lines = text.split('\n').flatMap((line) => {
     const [id = '', name = ''] = line.split('\t');
     return commitId.test(id) ? [{ id, name }] : [];
@@ -60,10 +64,10 @@ export async function checkOut(
   const run = (...args: string[]) => git(args, { remote, cwd: work, signal });
   try {
     await run('init', '-q', '.');
-    await run('remote', 'add', 'origin', remote);
+    await run('remote', 'add', 'origin', withoutLogin(remote).address);
     // Few servers give out commits by id that no name points to: then all of it is fetched.
-    await run('fetch', '-q', '--depth', '1', 'origin', commit)
-      .catch(() => run('fetch', '-q', '--depth', '1', 'origin', ref ?? 'HEAD'))
+    await run('fetch', '-q', '--depth', '1', '--', 'origin', commit)
+      .catch(() => run('fetch', '-q', '--depth', '1', '--', 'origin', ref ?? 'HEAD'))
       .catch(() => run('fetch', '-q', '--tags', 'origin'));
     await run('checkout', '-q', '--detach', commit);
     if (submodules) await run('submodule', 'update', '-q', '--init', '--recursive', '--depth', '1');
@@ -77,6 +81,35 @@ export async function checkOut(
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Writes the login of `remote` into the clone at `root`, as `git clone` does: for who goes on to work in it. */
+export function keepLogin(root: string, remote: string): void {
+  const path = join(root, '.git/config');
+  const { address, login } = withoutLogin(remote);
+  if (login === undefined || !existsSync(path)) return;
+  writeFileSync(
+    path,
+    readFileSync(path, 'utf8').replace(address, () => remote),
+  );
+}
+
+/** `login` is that of an http(s) address; others (`git@host:…`) name a user without a password. */
+function withoutLogin(remote: string): { address: string; login?: UrlLogin } {
+  if (!/^https?:/.test(remote)) return { address: remote };
+  const { bare, ...login } = splitLogin(new URL(remote));
+  return { address: bare.href, ...login };
+}
+
+/** Has git answer the server's question for a login with variables; other servers are not given it. */
+function loginFor(remote: string): { args: string[]; env: Record<string, string> } {
+  const { address, login } = withoutLogin(remote);
+  if (login === undefined) return { args: [], env: {} };
+  const answer = 'printf "username=%s\\npassword=%s\\n" "$CAMBIUM_GIT_USER" "$CAMBIUM_GIT_PASSWORD"';
+  return {
+    args: ['-c', `credential.${new URL(address).origin}.helper=!f() { ${answer}; }; f`],
+    env: { CAMBIUM_GIT_USER: login.user, CAMBIUM_GIT_PASSWORD: login.password },
+  };
 }
 
 function removeGitFolders(work: string): void {
@@ -98,12 +131,14 @@ async function git(
   where: { remote: string; cwd?: string; signal?: AbortSignal },
 ): Promise<string> {
   const { PATH, SSH_AUTH_SOCK, https_proxy, http_proxy, no_proxy, SSL_CERT_FILE } = process.env;
+  const login = loginFor(where.remote);
   const env = {
+    ...login.env,
     ...definedOf({ PATH, SSH_AUTH_SOCK, https_proxy, http_proxy, no_proxy, SSL_CERT_FILE }),
     ...{ GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
     ...{ GIT_PROTOCOL_FROM_USER: '0', GIT_SSH_COMMAND: 'ssh -o BatchMode=yes', HOME: '/nonexistent' },
   };
-  const child = spawn('git', ['-c', 'init.defaultBranch=main', ...args], {
+  const child = spawn('git', ['-c', 'init.defaultBranch=main', ...login.args, ...args], {
     ...(where.cwd !== undefined && { cwd: where.cwd }),
     ...(where.signal && { signal: where.signal }),
     env,

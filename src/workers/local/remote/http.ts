@@ -20,7 +20,7 @@ import { pipeline } from 'node:stream/promises';
 import { type Answer, type Connector, openConnector } from '../../../images/registry/connect.ts';
 import { explainSystemError, outside, UserError, wrongUse } from '../../../kit/errors.ts';
 import { setTimes } from '../../../kit/system.ts';
-import { splitLogin } from '../../../kit/url-logins.ts';
+import { splitAuthorization } from '../../../kit/url-logins.ts';
 import type { RemoteSource } from '../../../plan/index.ts';
 import { newId } from '../../../store/runs.ts';
 import type { Store } from '../../../store/store.ts';
@@ -152,7 +152,7 @@ async function ask(
   url: string,
 ): Promise<Answer> {
   try {
-    const { bare, ...login } = splitLogin(at);
+    const { bare, ...login } = splitAuthorization(at);
     return await connector.exchange(bare, { method: 'GET', headers: { ...headers, ...login }, verify: true });
   } catch (error) {
     if (error instanceof UserError) throw error;
