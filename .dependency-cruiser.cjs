@@ -59,8 +59,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/frontends/',
-        pathNot:
-          '^src/frontends/(find|open-project|watched|spec/errors|typescript/.*|dockerfile/language/ignore-file)[.]ts$',
+        pathNot: '^src/frontends/(find|open-project|watched|spec/errors|typescript/.*)[.]ts$',
       },
       to: { path: '^(node:)?fs(/promises)?$|^src/kit/stat[.]ts$' },
     },
