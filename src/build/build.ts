@@ -112,7 +112,9 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
     }
     schedule = { ...schedule, outcome: 'interrupted' };
   } finally {
-    if (await wasToBe(request)) {
+    const { ready } = request;
+    // One that was stopped before it was wanted leaves no trace.
+    if (ready === undefined || (await settledOrAborted(ready, signal))) {
       const steps = plan.steps.flatMap((step) =>
         stepRecord(store, step, slots, schedule.reports.get(step.id)),
       );
@@ -142,17 +144,6 @@ export async function buildPlan(request: PlanBuildRequest): Promise<PlanBuildRes
   const results = new Map<StepId, SnapshotId>();
   for (const [id, { snapshot }] of schedule.reports) if (snapshot) results.set(id, snapshot);
   return { outcome: 'done', result: schedule.result, results, state, ...totalsOf(schedule) };
-}
-
-/** Waits until the build is wanted; false when it was stopped before. */
-async function wasToBe({ ready, signal }: PlanBuildRequest): Promise<boolean> {
-  if (ready === undefined) return true;
-  let isReady = false;
-  const settled = ready.then(() => {
-    isReady = true;
-  });
-  await settledOrAborted(settled, signal);
-  return isReady;
 }
 
 async function laneOf(

@@ -1,17 +1,18 @@
 /** Waiting for what may be given up. */
 
-/** Resolves when `promise` does, or when `signal` aborts. */
+/** Waits until `promise` settles or `signal` aborts. False when it did not settle. */
 export async function settledOrAborted(
   promise: Promise<void>,
   signal: AbortSignal | undefined,
-): Promise<void> {
-  if (signal?.aborted) return;
-  await new Promise<void>((resolve) => {
-    const end = () => {
-      signal?.removeEventListener('abort', end);
-      resolve();
-    };
+): Promise<boolean> {
+  let end = () => {};
+  const aborted = new Promise<void>((resolve) => {
+    end = resolve;
     signal?.addEventListener('abort', end, { once: true });
-    void promise.then(end);
+    if (signal?.aborted) resolve();
   });
+  // Where it is both, the first of them counts.
+  const isSettled = await Promise.race([promise.then(() => true), aborted.then(() => false)]);
+  signal?.removeEventListener('abort', end);
+  return isSettled;
 }

@@ -182,7 +182,7 @@ export function startSession(request: SessionRequest): Session {
     };
     try {
       const result = await (await runnerOf(job.kind))(full);
-      if (result.outcome !== 'done' && (await isVoid(job, cancel))) return { outcome: 'interrupted' };
+      if (result.outcome !== 'done' && (await wasVoid(job, cancel))) return { outcome: 'interrupted' };
       if (result.outcome === 'failed') {
         const { step, failure } = result;
         screen.tell(
@@ -191,7 +191,7 @@ export function startSession(request: SessionRequest): Session {
       }
       return result;
     } catch (error) {
-      if (cancel.aborted || (await isVoid(job, cancel))) return { outcome: 'interrupted' };
+      if (cancel.aborted || (await wasVoid(job, cancel))) return { outcome: 'interrupted' };
       tellError(error);
       return { outcome: 'error' };
     } finally {
@@ -202,10 +202,8 @@ export function startSession(request: SessionRequest): Session {
   };
 
   /** Whether a build that began ahead of time was stopped by a further edit: waits for that, or for the edits to rest. */
-  const isVoid = async ({ ahead }: Job, cancel: AbortSignal): Promise<boolean> => {
-    if (ahead) await settledOrAborted(ahead.ready, cancel);
-    return ahead?.isReady === false;
-  };
+  const wasVoid = async ({ ahead }: Job, cancel: AbortSignal): Promise<boolean> =>
+    ahead !== undefined && !(await settledOrAborted(ahead.ready, cancel));
 
   const tellError = (error: unknown) => {
     const known = asUserError(error);
