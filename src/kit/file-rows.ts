@@ -119,9 +119,9 @@ export function isOlderThan(rows: FileRows, index: number, seconds: number): boo
 /** Younger files may change again without a new time: kernels stamp them by a clock that ticks, on some disks every 2 s. */
 const grainSeconds = 3;
 
-/** Seconds since the epoch: a file whose times are older shows any further change of it. */
-export function settledBefore(): number {
-  return Math.floor(Date.now() / 1000) - grainSeconds;
+/** Seconds since the epoch: a file that was looked at after `atMs` and whose times are older shows any further change of it. */
+export function settledBefore(atMs = Date.now()): number {
+  return Math.floor(atMs / 1000) - grainSeconds;
 }
 
 /** The same of all rows. */

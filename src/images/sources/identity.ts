@@ -4,18 +4,18 @@ import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync }
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Digest } from '../../kit/digest.ts';
 import { errnoOf, explainSystemError, wrongUse } from '../../kit/errors.ts';
+import { isOlderThan, rowOfStats, settledBefore } from '../../kit/file-rows.ts';
 import { treeMembers } from '../../kit/tar/members.ts';
 import { packTar } from '../../kit/tar/pack.ts';
 import type { Store } from '../../store/store.ts';
 
-/** Younger files may change again without their times telling: the kernel's clock ticks every 4 to 10 ms. */
-const racyNs = 2_000_000_000n;
 const chunkBytes = 4 * 1024 * 1024;
 
 /** Digest of a file's bytes, remembered by its metadata. */
 export async function fileDigest(store: Store, path: string): Promise<Digest> {
   const fd = openForReading(path);
   try {
+    const settled = settledBefore();
     const before = fstatSync(fd, { bigint: true });
     const fingerprint = fingerprintOf(before);
     const row = store.db
@@ -24,7 +24,7 @@ export async function fileDigest(store: Store, path: string): Promise<Digest> {
     if (row !== undefined) return (row as { digest: Digest }).digest;
     const digest = await hashOpen(fd);
     const after = fstatSync(fd, { bigint: true });
-    if (fingerprintOf(after) === fingerprint && isSettled(before)) {
+    if (fingerprintOf(after) === fingerprint && isOlderThan(rowOfStats(before), 0, settled)) {
       store.db
         .prepare(
           'INSERT OR REPLACE INTO scans (root, fingerprint, digest, listing, last_used_ms) VALUES (?, ?, ?, ?, ?)',
@@ -49,11 +49,6 @@ function openForReading(path: string): number {
 
 function fingerprintOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return `file ${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
-}
-
-function isSettled({ mtimeNs, ctimeNs }: BigIntStats): boolean {
-  const now = BigInt(Date.now()) * 1_000_000n;
-  return now - mtimeNs > racyNs && now - ctimeNs > racyNs;
 }
 
 async function hashOpen(fd: number): Promise<Digest> {

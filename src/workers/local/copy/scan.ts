@@ -14,6 +14,7 @@ import {
   rowAt,
   rowFields,
   sameRow,
+  settledBefore,
   spoilRow,
   typeOfRow,
 } from '../../../kit/file-rows.ts';
@@ -237,7 +238,7 @@ function spoilRacy(rows: FileRows, startNs: bigint | undefined): boolean {
 /** Whether the entry changed so shortly before the scan that it may change again and look the same. */
 export function isRacy(rows: FileRows, index: number, startNs: bigint): boolean {
   // Most are older by far, and big numbers are slow.
-  if (isOlderThan(rows, index, Number(startNs / 1_000_000_000n) - 3)) return false;
+  if (isOlderThan(rows, index, settledBefore(Number(startNs / 1_000_000n)))) return false;
   const { mtimeNs, ctimeNs } = readRow(rowAt(rows, index));
   const newest = mtimeNs > ctimeNs ? mtimeNs : ctimeNs;
   const grain = ctimeNs % 1_000_000_000n === 0n ? coarseGrainNs : clockGrainNs;
