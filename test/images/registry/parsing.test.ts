@@ -1,6 +1,8 @@
 /** What registries and settings write, read. */
 import { describe, expect, test } from 'vitest';
+import { parseReference } from '../../../src/images/references.ts';
 import { parseChallenges } from '../../../src/images/registry/challenge.ts';
+import { ownEndpoint } from '../../../src/images/registry/endpoint.ts';
 import { proxyFor } from '../../../src/images/registry/proxy.ts';
 import { ruleFor } from '../../../src/images/registry/settings.ts';
 import { parseTables } from '../../../src/images/registry/toml.ts';
@@ -25,6 +27,15 @@ test.each([
   expect(
     parseChallenges(header).map(({ scheme, parameters }) => [scheme, Object.fromEntries(parameters)]),
   ).toEqual(expected);
+});
+
+test.each([
+  ['localhost:5000/app', ['http', 'https']],
+  ['LOCALHOST:5000/app', ['http', 'https']],
+  ['127.1.2.3:5000/app', ['http', 'https']],
+  ['registry.test/app', ['https']],
+])('the schemes of %s', (name, schemes) => {
+  expect(ownEndpoint(parseReference(name)).schemes).toEqual(schemes);
 });
 
 describe('the proxy for a URL', () => {
