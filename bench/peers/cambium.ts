@@ -1,5 +1,4 @@
 /** Cambium itself: the bundle that people run, on a store of the benchmark's own. */
-import { join } from 'node:path';
 import type { Command } from '../types.ts';
 
 export interface Cambium {
@@ -20,9 +19,4 @@ export function cambiumOn(program: string, store: string, name: string): Cambium
     command,
     build: (file, tag, ...flags) => command('build', file, '-t', tag, ...flags),
   };
-}
-
-/** The bundle, with node_modules above it. */
-export function defaultProgram(root: string): string {
-  return join(root, 'dist/cambium.cjs');
 }

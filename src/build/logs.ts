@@ -14,7 +14,7 @@ export interface BuildLogs extends Disposable {
 }
 
 /** Host path of a step's log. */
-export function logPath(store: Store, buildId: string, step: string): string {
+function logPath(store: Store, buildId: string, step: string): string {
   return join(store.dir, 'logs', buildId, `${step.replaceAll('/', '_')}.log`);
 }
 

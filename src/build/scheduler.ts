@@ -205,13 +205,13 @@ function awaitedSources(
 }
 
 /** Waits for all, also when one fails, and then throws that failure: nothing is left running unwatched. */
-export async function settleAll(promises: readonly Promise<unknown>[]): Promise<void> {
+async function settleAll(promises: readonly Promise<unknown>[]): Promise<void> {
   const settled = await Promise.allSettled(promises);
   const failed = settled.find((one) => one.status === 'rejected');
   if (failed) throw failed.reason;
 }
 
-export function semaphore(places: number): <T>(body: () => Promise<T>) => Promise<T> {
+function semaphore(places: number): <T>(body: () => Promise<T>) => Promise<T> {
   let free = Math.max(1, places);
   const waiting: (() => void)[] = [];
   return async (body) => {

@@ -12,7 +12,7 @@ import { repeatable } from './repeatable.ts';
 import { parseChoice, parsePairs, parseSize } from './values.ts';
 
 /** What is asked about a Dockerfile instead of building it. */
-export const calls = ['build', 'check', 'outline', 'targets'] as const;
+const calls = ['build', 'check', 'outline', 'targets'] as const;
 export type Call = (typeof calls)[number];
 
 /** As typed. */
@@ -145,7 +145,7 @@ export function readUlimit(text: string): { name: string; soft: number; hard: nu
 }
 
 /** Each once, in the order in which they are named. */
-export function readPlatforms(text: string): Platform[] {
+function readPlatforms(text: string): Platform[] {
   const platforms = new Map<string, Platform>();
   for (const part of text.split(',')) {
     const platform = parsePlatform(part.trim(), hostPlatform());

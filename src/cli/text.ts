@@ -9,7 +9,7 @@ const control = /[\x00-\x1f\x7f-\x9f]/g;
 const plainAscii = /^[\x20-\x7e]*$/;
 
 /** Text without colours and other escape sequences. */
-export function stripAnsi(text: string): string {
+function stripAnsi(text: string): string {
   return text.includes('\x1b') ? text.replace(ansi, '') : text;
 }
 

@@ -3,8 +3,7 @@ import { leastMemoryBytes, readCores, readSizeBytes } from '../kit/amounts.ts';
 import { didYouMean } from '../kit/suggest.ts';
 import type { Compute } from '../plan/index.ts';
 
-export const computeNames = ['cpus', 'memory', 'pids'] as const;
-export type ComputeName = (typeof computeNames)[number];
+const computeNames = ['cpus', 'memory', 'pids'] as const;
 
 /** Name and value as written; or in one sentence what is wrong, for a complaint. */
 export type ReadCompute = { compute: Compute } | { wrong: string; hint?: string };

@@ -5,7 +5,7 @@ import type { PlanRequest } from './request.ts';
 
 export { findBuildFile } from './find.ts';
 export { openProject } from './open-project.ts';
-export type { PlanRequest, SnapshotFiles } from './request.ts';
+export type { PlanRequest } from './request.ts';
 
 /** The plan of a build file. What is wrong with the file is one `UserError` with all complaints. */
 export async function loadPlan(request: PlanRequest): Promise<Plan> {

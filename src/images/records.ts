@@ -91,7 +91,7 @@ export function saveImage(
 }
 
 /** Notes that a clean build gives the same image. */
-export function setVerified(db: Database, id: string): void {
+function setVerified(db: Database, id: string): void {
   db.prepare("UPDATE images SET state = 'verified' WHERE id = ?").run(id);
 }
 

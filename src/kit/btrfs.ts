@@ -48,7 +48,7 @@ export function snapshotSubvolume(from: string, path: string): void {
   }
 }
 
-export function destroySubvolume(path: string): void {
+function destroySubvolume(path: string): void {
   inParent(path, (fd, name) => {
     ioctl(fd, BTRFS_IOC_SNAP_DESTROY, argument(nameOffset, name), 'BTRFS_IOC_SNAP_DESTROY');
   });

@@ -49,7 +49,7 @@ export function copyMetadata(entry: Entry, to: string): void {
 }
 
 /** Copies a file's content inside the kernel, shared where the file system can, with holes kept. */
-export function copyContent(from: string, to: string): void {
+function copyContent(from: string, to: string): void {
   const input = openSync(fsPath(from), constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     const output = openSync(fsPath(to), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);

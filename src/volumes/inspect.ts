@@ -39,7 +39,7 @@ export function volumeBytes(store: Store, name: string): number {
 }
 
 /** The snapshots of a volume, the oldest first. */
-export function listSnapshots(store: Store, name: string): VolumeSnapshot[] {
+function listSnapshots(store: Store, name: string): VolumeSnapshot[] {
   const folder = join(volumeDir(store, name), 'snapshots');
   if (lstatIfAny(folder) === undefined) return [];
   return readdirSync(folder)

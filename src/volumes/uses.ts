@@ -69,7 +69,7 @@ export async function beginUse(
 }
 
 /** Marks a volume as used, unless others are in the way: then says who. */
-export function tryUse(
+function tryUse(
   store: Store,
   run: RunHandle,
   name: string,

@@ -27,7 +27,7 @@ export interface PlainSnapshots extends Disposable {
 }
 
 /** What makes the folder `after` out of `before`. */
-export function changesBetween(before: string | undefined, after: string): Change[] {
+function changesBetween(before: string | undefined, after: string): Change[] {
   const old = new Map(
     before === undefined ? [] : [...walkTree(before)].map((found) => [found.entry.path, found] as const),
   );

@@ -21,8 +21,6 @@ import type { StageState } from './plan/state.ts';
 import { createStepList } from './plan/step-list.ts';
 import type { DockerfileOptions } from './request.ts';
 
-export type { BuildContext, DockerfileOptions } from './request.ts';
-
 type DockerfileRequest = PlanRequest & { dockerfile: DockerfileOptions };
 
 /** The plan of a Dockerfile; what checks find goes to `onWarning`. Errors are `UserError`s that point into the file. */

@@ -13,7 +13,7 @@ import { copyOfInput, declaredInputs, namedInputs, settingsPath } from './inputs
 import { bashFolder, libraryCopies } from './library.ts';
 
 /** Name that steps of this part bear as their stage. */
-export const configureStage = 'configure';
+const configureStage = 'configure';
 /** The step whose snapshot holds the result, and the tree as config.sh left it below `/build`. */
 export const configureStep = ':configure' as StepId;
 

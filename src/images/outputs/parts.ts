@@ -54,7 +54,7 @@ export function indexFile(entries: readonly IndexEntry[]): Buffer {
 }
 
 /** What `docker load` reads: where configuration and layers lie, and the image's names. */
-export function dockerManifest(image: ComposedImage, tags: readonly string[]): Buffer {
+function dockerManifest(image: ComposedImage, tags: readonly string[]): Buffer {
   return Buffer.from(
     canonicalJson([
       {

@@ -315,7 +315,7 @@ function json<T>(bytes: Buffer, place: string): T {
   }
 }
 
-export function broken(place: string, why: string): UserError {
+function broken(place: string, why: string): UserError {
   return outside('broken-image', `The image in ${place} is broken: ${why}.`, {
     hint: 'Fetch or make it again.',
   });

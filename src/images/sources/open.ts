@@ -136,7 +136,7 @@ async function unpackCopy(context: ImageContext, path: string, copy: string): Pr
   }
 }
 
-export function compressionOfFile(path: string): ReturnType<typeof compressionOf> {
+function compressionOfFile(path: string): ReturnType<typeof compressionOf> {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY);

@@ -86,7 +86,7 @@ function identityOf({ id, owner, mode, from }: CacheMount, origin: SnapshotId | 
 const longestId = 60;
 
 /** The volume of a cache mount: `cache-ID`, with a digest after it where the id alone doesn't say all. */
-export function cacheVolume(mount: CacheMount, origin: SnapshotId | undefined): string {
+function cacheVolume(mount: CacheMount, origin: SnapshotId | undefined): string {
   const { id, owner, mode } = mount;
   const readable = id
     .replaceAll(/[^a-zA-Z0-9_.-]+/g, '-')

@@ -52,11 +52,10 @@ function noSnapshot(): never {
   throw new Error('a folder has no snapshot');
 }
 
-export { type CommandRequest, type CommandResult, runCommand } from './command.ts';
+export { type CommandRequest, runCommand } from './command.ts';
 export type { CommandMount } from './command-mounts.ts';
 export { checkCompute, machineBudget, shownAmount } from './compute/budget.ts';
 export { describeFailure } from './describe-failure.ts';
-export type { KeptWorkspace } from './execute-run.ts';
 export type { Provisions } from './provisions.ts';
 export { repairStore } from './repair.ts';
 export type { DnsWishes, Inside, Limits, PortForward, RunResult } from './runtimes/index.ts';

@@ -67,7 +67,7 @@ export interface Case {
 /** A number that stands in texts and flags for the port of the suite's web server. */
 export const portMark = '64999';
 
-export function dockerfileText({ dockerfile }: Case): string {
+function dockerfileText({ dockerfile }: Case): string {
   return typeof dockerfile === 'string' ? dockerfile : `${dockerfile.join('\n')}\n`;
 }
 

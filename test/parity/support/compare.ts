@@ -3,7 +3,7 @@ import { canonicalJson } from '../../../src/kit/digest.ts';
 import type { ConfigFile, FileTree, ImageContent, TreeNode } from './archive.ts';
 
 /** `TYPE MODE UID:GID DATA [xattrs]`; symlinks have no mode. Times are left out. */
-export function describeNode(node: TreeNode): string {
+function describeNode(node: TreeNode): string {
   const fields = [
     shortTypes[node.type] ?? node.type,
     node.type === 'symlink' ? '' : node.mode.toString(8),
@@ -29,7 +29,7 @@ export function treeDifference(before: FileTree | undefined, after: FileTree): R
 }
 
 /** Groups of names that are hard links of one file, as far as the layers say. */
-export function hardLinks(tree: FileTree): string[] {
+function hardLinks(tree: FileTree): string[] {
   const groups = new Map<number, string[]>();
   for (const [path, node] of tree)
     if (node.type === 'file') groups.set(node.inode, [...(groups.get(node.inode) ?? []), path]);

@@ -76,7 +76,7 @@ function checkWorkdir(checker: Checker, instruction: StageInstruction, path: str
 }
 
 /** WorkdirRelativePath for a path that is expanded. */
-export function checkWorkdirPath(checker: Checker, instruction: StageInstruction, path: string): void {
+function checkWorkdirPath(checker: Checker, instruction: StageInstruction, path: string): void {
   if (path.startsWith('/')) return;
   const message = `WORKDIR ${path} is relative: where it is depends on the base image.`;
   checker.report('WorkdirRelativePath', instruction, message);
@@ -105,7 +105,7 @@ function checkSecret(checker: Checker, instruction: StageInstruction, name: stri
 }
 
 /** ExposeProtoCasing and ExposeInvalidFormat for words that are expanded. */
-export function checkPorts(checker: Checker, instruction: StageInstruction, words: readonly string[]): void {
+function checkPorts(checker: Checker, instruction: StageInstruction, words: readonly string[]): void {
   for (const word of words) {
     const port = readPorts(word);
     if ('wrong' in port) continue;

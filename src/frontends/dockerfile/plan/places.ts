@@ -84,7 +84,7 @@ export function fileOfUrl(text: string): string {
   return name === '' || name === '.' || name === '..' || name.includes('/') ? '__unnamed__' : name;
 }
 
-export function folderContext(path: string, ignore: readonly string[]): CopySource & { type: 'folder' } {
+function folderContext(path: string, ignore: readonly string[]): CopySource & { type: 'folder' } {
   return { type: 'folder', path, ...(ignore.length > 0 && { ignore }) };
 }
 

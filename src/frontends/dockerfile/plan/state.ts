@@ -24,12 +24,12 @@ export interface StageState {
   compute: Compute;
 }
 
-export const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** What a stage starts with when its base says nothing. */
 export const emptyConfig: ImageConfig = { Env: [`PATH=${defaultPath}`], WorkingDir: '/' };
 
-export function splitVariable(entry: string): [name: string, value: string] {
+function splitVariable(entry: string): [name: string, value: string] {
   const at = entry.indexOf('=');
   return at === -1 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1)];
 }

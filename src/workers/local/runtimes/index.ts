@@ -11,7 +11,7 @@ export { leftCgroups, removeCgroups } from './cgroups.ts';
 export { execIn, liveEnded } from './exec.ts';
 export { whileFrozen } from './freeze.ts';
 export { makeUsualTargets, prepareMountpoints, removeMountpoints } from './mountpoints.ts';
-export { findRuntime, probeRuntimes, type RuntimeProbe } from './probe.ts';
+export { findRuntime, probeRuntimes } from './probe.ts';
 export {
   endResident,
   leftRunning,
@@ -21,7 +21,6 @@ export {
   whyNoResidents,
 } from './resident.ts';
 export type * from './types.ts';
-export { defaultPids } from './types.ts';
 
 export { openStarters, type Starters };
 

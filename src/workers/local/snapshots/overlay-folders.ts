@@ -68,7 +68,7 @@ function isAsBelow(entry: Entry, below: readonly string[]): boolean {
   return found !== undefined && sameMetadata(entry, readEntry(found, entry.path));
 }
 
-export function namesIn(folders: readonly string[]): string[] {
+function namesIn(folders: readonly string[]): string[] {
   if (folders.length === 1) return listFolder(folders[0] as string);
   return [...new Set(folders.flatMap(listFolder))].sort();
 }
