@@ -19,6 +19,9 @@ command -v flock >/dev/null && flock 9
 # program or file that shows it is there : Debian package
 program_needs='mmdebstrap:mmdebstrap btrfs:btrfs-progs slirp4netns:slirp4netns zstd:zstd xz:xz-utils ip:iproute2
   tini-static:tini mount:mount setpriv:util-linux'
+# Either runtime will do; crun is the quicker one.
+runtime_needs=
+command -v crun >/dev/null || command -v runc >/dev/null || runtime_needs=crun:crun
 test_needs='make:make crun:crun runc:runc mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs skopeo:skopeo umoci:umoci buildah:buildah podman:podman
   dockerd:docker.io setfattr:attr setfacl:acl setcap:libcap2-bin pigz:pigz busybox:busybox-static rsync:rsync
   script:bsdutils tmux:tmux git:git curl:curl docker-registry:docker-registry openssl:openssl'
@@ -40,8 +43,6 @@ apt() {
 install_packages() {
   # shellcheck disable=SC2086 # a list of words
   packages=$(missing_packages $1)
-  # Either runtime will do; crun is the quicker one.
-  command -v crun >/dev/null || command -v runc >/dev/null || packages="$packages crun"
   [ -n "$packages" ] || return 0
   if ! command -v apt-get >/dev/null; then
     say "these programs are missing, and there is no apt-get to install them: $packages"
@@ -75,7 +76,7 @@ if [ "$what" = tests ]; then
   install_packages "$program_needs $test_needs" || fail 'the tests need all of them.'
 elif [ ! -f "$root/dist/no-packages" ]; then
   # Without them much still works, and `cambium doctor` tells what doesn't: said once, not at each start.
-  install_packages "$program_needs" || : >"$root/dist/no-packages"
+  install_packages "$program_needs $runtime_needs" || : >"$root/dist/no-packages"
 fi
 
 cd "$root"
@@ -83,6 +84,8 @@ if [ -h node_modules ]; then
   # Another checkout's: `npm ci` empties the folder that the link leads to.
   [ -f node_modules/.package-lock.json ] || fail 'node_modules is a link to a folder without packages: install them there.'
 elif [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+  # Debian's package of Node comes without it.
+  command -v npm >/dev/null || install_packages npm:npm || fail 'npm is missing, which comes with Node from https://nodejs.org/en/download'
   say 'installing the Node packages of package-lock.json'
   log=$(mktemp)
   npm ci --no-audit --no-fund --loglevel=error >"$log" 2>&1 || {

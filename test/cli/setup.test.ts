@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -90,6 +91,29 @@ test('npm that fails is told with what it said, and exit code 3', () => {
   expect(stderr).toContain('no network');
   expect(stderr).toContain('npm ci failed');
   expect(existsSync(join(dir, 'dist/cambium.cjs'))).toBe(false);
+});
+
+test('a Node that came without npm, as Debian packages it, gets the Debian package', () => {
+  rmSync(join(dir, 'bin/npm'));
+  for (const name of readdirSync('/usr/bin'))
+    if (name !== 'npm' && !existsSync(join(dir, 'bin', name)))
+      symlinkSync(join('/usr/bin', name), join(dir, 'bin', name));
+  const path = join(dir, 'bin');
+  const withoutNpm = () =>
+    spawnSync('sh', [join(dir, 'scripts/setup.sh'), 'program'], { encoding: 'utf8', env: { PATH: path } });
+
+  rmSync(join(path, 'apt-get'), { force: true });
+  program('apt-get', 'exit 100');
+  expect(withoutNpm()).toMatchObject({ status: 3, stderr: expect.stringContaining('npm is missing') });
+
+  program('late-npm', 'mkdir -p node_modules; : >node_modules/.package-lock.json');
+  program('apt-get', `case $* in *npm*) ln -s late-npm ${join(path, 'npm')} ;; esac`);
+  const { status, stderr } = withoutNpm();
+  expect(stderr).toContain(
+    'cambium: installing the Debian package npm\ncambium: installing the Node packages',
+  );
+  expect(status).toBe(0);
+  expect(readFileSync(calls, 'utf8')).toMatch(/apt-get .*install .*npm\n.*npm ci /s);
 });
 
 test('an old Node is refused', () => {
