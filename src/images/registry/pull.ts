@@ -1,9 +1,9 @@
 /** Brings an image of a registry into the store: its layers as snapshots, and a record that knows where it came from. */
-import { outside } from '../../kit/errors.ts';
+import type { Digest } from '../../kit/digest.ts';
 import type { Platform } from '../../plan/index.ts';
 import { type Image, imageByOrigin, saveImage, setOrigin, tagFromRegistry } from '../records.ts';
 import { formatReference, parseReference, type Reference, shortName } from '../references.ts';
-import { type DescribedImage, describeConfig, digestOf, type LayerBlob } from '../sources/described.ts';
+import { type DescribedImage, describeWithLayers, type LayerBlob } from '../sources/described.ts';
 import { type Importing, importLayers } from '../sources/import.ts';
 import { isPlatform, wrongPlatform } from '../sources/platform.ts';
 import type { Registry } from './client.ts';
@@ -51,14 +51,9 @@ export async function importManifest(
 
 function describe(known: KnownManifest, manifest: Manifest, registry: Registry): DescribedImage {
   const place = formatReference(parseReference(`${known.repository}@${known.digest}`));
-  const { diffIds, ...facts } = describeConfig(known.config, place);
-  if (diffIds.length !== manifest.layers.length)
-    throw outside(
-      'broken-image',
-      `The image ${place} is broken: its configuration and its manifest tell of different layers.`,
-    );
+  const { diffIds, ...facts } = describeWithLayers(known.config, place, manifest.layers.length);
   const layers = manifest.layers.map(({ digest, size, mediaType }, at): LayerBlob => {
-    const diffId = digestOf(diffIds[at] as string, place);
+    const diffId = diffIds[at] as Digest;
     return {
       diffId,
       digest,

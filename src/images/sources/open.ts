@@ -18,7 +18,9 @@ import type { Platform } from '../../plan/index.ts';
 import { newId } from '../../store/runs.ts';
 import { type ImageContext, withRunFolder } from '../context.ts';
 import { unfoldLimit } from '../incoming.ts';
-import { type DescribedImage, describeDockerArchive, describeLayout, layoutPlatforms } from './described.ts';
+import { describeDockerArchive } from './describe-archive.ts';
+import { describeLayout, layoutPlatforms } from './describe-layout.ts';
+import type { DescribedImage } from './described.ts';
 import { archiveFiles, folderFiles, type ImageFiles } from './image-files.ts';
 import type { ArchiveForm } from './transports.ts';
 
