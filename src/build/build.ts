@@ -44,16 +44,24 @@ export interface PlanBuildRequest {
 }
 
 export type PlanBuildResult =
-  | {
+  | ({
       outcome: 'done';
       result: SnapshotId;
       /** Of every step that was needed, or was found in the cache. */
       results: ReadonlyMap<StepId, SnapshotId>;
       state: ImageState;
-      ran: number;
-      reused: number;
-      savedMs: number;
-    }
+    } & BuildTotals)
+  | Unfinished;
+
+/** Internal steps are not counted. */
+export interface BuildTotals {
+  ran: number;
+  reused: number;
+  /** What the reused steps took when they ran. */
+  savedMs: number;
+}
+
+export type Unfinished =
   | { outcome: 'failed'; step: Pick<Step, 'id' | 'stage' | 'title'>; failure: StepFailure }
   | { outcome: 'interrupted' };
 
@@ -269,7 +277,7 @@ function stepRecord(
   ];
 }
 
-function totalsOf({ reports }: Schedule): { ran: number; reused: number; savedMs: number } {
+function totalsOf({ reports }: Schedule): BuildTotals {
   const all = [...reports.values()].filter(({ keyed }) => !keyed.step.internal);
   const reused = all.filter(({ state }) => state === 'reused');
   return {
@@ -279,7 +287,7 @@ function totalsOf({ reports }: Schedule): { ran: number; reused: number; savedMs
   };
 }
 
-function failureOf({ reports }: Schedule): PlanBuildResult {
+function failureOf({ reports }: Schedule): Unfinished {
   const report = [...reports.values()].find(({ state }) => state === 'failed');
   if (report?.failure === undefined) return { outcome: 'interrupted' };
   const { id, stage, title } = report.keyed.step;

@@ -2,7 +2,7 @@
 
 import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseGitUrl, readGitUrl } from '../frontends/dockerfile/plan/git-url.ts';
+import { type GitUrl, parseGitUrl, readGitUrl } from '../frontends/dockerfile/plan/git-url.ts';
 import { copyMetadata } from '../kit/copy-node.ts';
 import { copyTree } from '../kit/copy-tree.ts';
 import { wrongUse } from '../kit/errors.ts';
@@ -99,10 +99,7 @@ function fromVolume(place: VolumePlace, { store, run, signal }: Place): VolumeSo
   };
 }
 
-function fromGit(
-  git: NonNullable<ReturnType<typeof parseGitUrl>>,
-  { store, run, signal }: Place,
-): VolumeSource {
+function fromGit(git: GitUrl, { store, run, signal }: Place): VolumeSource {
   const { remote, ref } = git;
   return {
     origin: `git ${hideLogins(remote)}${ref === undefined ? '' : `#${ref}`}`,

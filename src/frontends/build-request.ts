@@ -1,7 +1,8 @@
 /** What is asked of a build, and what it tells in the end. */
+import type { BuildTotals, Unfinished } from '../build/index.ts';
 import type { ImageState, OutputRequest } from '../images/index.ts';
 import type { Digest } from '../kit/digest.ts';
-import type { EventSink, Network, Plan, Step, StepFailure } from '../plan/index.ts';
+import type { EventSink, Network, Plan } from '../plan/index.ts';
 import type { Store } from '../store/store.ts';
 import type { Limits, Provisions } from '../workers/local/index.ts';
 import type { DockerfileOptions } from './dockerfile/request.ts';
@@ -54,14 +55,5 @@ export interface BuildRequest extends ProjectRequest {
 }
 
 export type BuildResult =
-  | {
-      outcome: 'done';
-      imageId: string;
-      digest?: Digest;
-      state: ImageState;
-      ran: number;
-      reused: number;
-      savedMs: number;
-    }
-  | { outcome: 'failed'; step: Pick<Step, 'id' | 'stage' | 'title'>; failure: StepFailure }
-  | { outcome: 'interrupted' };
+  | ({ outcome: 'done'; imageId: string; digest?: Digest; state: ImageState } & BuildTotals)
+  | Unfinished;

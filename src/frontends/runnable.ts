@@ -1,21 +1,13 @@
 /** What `cambium run` takes as an image: one of the store, or whatever `FROM` takes. */
 import { bringSource } from '../build/index.ts';
-import { findImage, type HistoryItem, hostPlatform } from '../images/index.ts';
+import { findImage, hostPlatform, type Image } from '../images/index.ts';
 import { wrongUse } from '../kit/errors.ts';
-import type { ImageConfig, Platform, SnapshotId } from '../plan/index.ts';
 import type { Store } from '../store/store.ts';
 import type { Worker } from '../workers/worker.ts';
 import { resolveImage } from './resolve-image.ts';
 import { parseSource } from './sources.ts';
 
-export interface Runnable {
-  snapshot: SnapshotId;
-  /** Folder of the snapshot that is the image's root. */
-  root: string;
-  config: ImageConfig;
-  platform: Platform;
-  history: readonly HistoryItem[];
-}
+export type Runnable = Pick<Image, 'snapshot' | 'root' | 'config' | 'platform' | 'history'>;
 
 /** Finds the image `name`, or brings it in. `cwd` is where relative paths start. */
 export async function openRunnable(

@@ -2,25 +2,28 @@
 
 export type EntryType = 'file' | 'directory' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
 
-/** All metadata that an image carries. */
-export interface Entry {
-  /** Relative to the tree's root, `/` between names, no leading `/`; the root itself is `''`. */
-  path: string;
-  type: EntryType;
+/** The metadata that an image carries of an entry, whatever its name and kind. */
+export interface Metadata {
   /** Permission bits with setuid, setgid and sticky (07777). */
   mode: number;
   uid: number;
   gid: number;
-  /** Content length of a file in bytes; 0 for all else. */
+  /** Length in bytes of a file's content, holes included; 0 for all else. */
   size: number;
   /** Nanoseconds since the Unix epoch. */
   mtimeNs: bigint;
-  /** Target of a symlink. */
-  link?: string;
   /** Device numbers of `char` and `block`. */
   device?: { major: number; minor: number };
   /** Extended attributes, by full name (`security.capability`); absent when there are none. */
   xattrs?: ReadonlyMap<string, Buffer>;
+}
+
+export interface Entry extends Metadata {
+  /** Relative to the tree's root, `/` between names, no leading `/`; the root itself is `''`. */
+  path: string;
+  type: EntryType;
+  /** Target of a symlink. */
+  link?: string;
   /** Equal for two entries of one listing exactly when they are hard links of one inode; set when nlink > 1. */
   inode?: string;
 }

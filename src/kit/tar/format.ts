@@ -4,28 +4,19 @@
  */
 import { outside, UserError } from '../errors.ts';
 import { decodeName } from '../names.ts';
+import type { Metadata } from '../tree.ts';
 
 export const blockSize = 512;
 
 export type MemberType = 'file' | 'hardlink' | 'symlink' | 'char' | 'block' | 'directory' | 'fifo';
 
 /** A member's header, with all that extensions say already put in. */
-export interface MemberHeader {
+export interface MemberHeader extends Metadata {
   /** As it stands in the archive, less the final `/` of folders; bytes that are no UTF-8 are escaped (see names.ts). */
   name: string;
   type: MemberType;
-  /** Permission bits with setuid, setgid and sticky. */
-  mode: number;
-  uid: number;
-  gid: number;
-  /** Length in bytes of a file as it is unpacked, holes included; 0 for all else. */
-  size: number;
-  /** Nanoseconds since the Unix epoch. */
-  mtimeNs: bigint;
   /** Target of a symlink, or name of the member that a hard link stands for. */
   link?: string;
-  device?: { major: number; minor: number };
-  xattrs?: ReadonlyMap<string, Buffer>;
 }
 
 /** Field offsets and lengths of a USTAR header. */

@@ -1,4 +1,7 @@
-/** Mounts of a RUN, read and with their defaults. */
+/**
+ * Mounts of a RUN as they are written, with their defaults: stages by name, targets relative to WORKDIR. What they are in a plan,
+ * where steps stand for names, is in src/plan/mounts.ts.
+ */
 
 export interface BindMount {
   type: 'bind';

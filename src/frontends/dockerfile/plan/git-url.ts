@@ -1,14 +1,8 @@
 /** URLs of git repositories, with branch and folder after `#`, or in the query. */
 import { wrongUse } from '../../../kit/errors.ts';
+import type { RemoteSource } from '../../../plan/index.ts';
 
-export interface GitUrl {
-  remote: string;
-  ref?: string;
-  subfolder?: string;
-  checksum?: string;
-  keepGitFolder?: boolean;
-  submodules?: boolean;
-}
+export type GitUrl = Omit<Extract<RemoteSource, { type: 'git' }>, 'type'>;
 
 const scp = /^(?:[A-Za-z0-9][\w.-]*@)[\w.-]+:(?!\/\/)[^\s]+$/;
 
