@@ -117,7 +117,7 @@ function reportOf(cases: ReadonlyMap<string, CaseResult>): Report {
 
 function copyProgram(from: string, to: string): void {
   mkdirSync(to, { recursive: true });
-  for (const name of ['later.cjs', 'program.cjs', 'cambium.cjs'])
+  for (const name of ['later.cjs', 'plan.cjs', 'program.cjs', 'cambium.cjs'])
     copyFileSync(join(from, name), join(to, name));
 }
 

@@ -1,5 +1,5 @@
 /**
- * Makes the files in dist/ that are run: program.cjs and later.cjs, the whole program in two CommonJS files, which Node loads faster
+ * Makes the files in dist/ that are run: program.cjs, plan.cjs and later.cjs, the whole program in three CommonJS files, which Node loads faster
  * than a tree of modules, and cambium.cjs, which starts it. Packages with native code, and those that few commands use,
  * stay outside and are loaded when first needed.
  */
@@ -115,49 +115,67 @@ function importedLate(code) {
   return `"use strict";var ${['$', ...variables].join()};${body}`;
 }
 
-/** Modules that builds with nothing to do call, and those of their folders. */
-const early = [
-  /^src\/(build|frontends|kit|plan|store|cli)\/[^/]+$/,
-  /^src\/cli\/(progress\/|commands\/build[.])/,
-  /^src\/frontends\/(dockerfile|spec|stages)\//,
-  /^src\/images\/((index|records|references|tags)|registry\/records|sources\/(index|named|platform))[.]/,
-  /^src\/workers\/local\/((index|host-identity|provisions|execute-source)[.]|snapshots\/(overlay|registry))/,
-  /^src\/workers\/local\/copy\/(content|folder-content|manifests|match-name|remembered|scan|select|targets|tree)[.]/,
-  /\/(commander|sqlite)\//,
-  /^late:/,
+/**
+ * Modules that builds with nothing to do call are the program itself. Those that make plans and keys, and all others, are read and
+ * compiled when something of them is first used, each part from a code cache of its own.
+ */
+const parts = [
+  {
+    name: 'program',
+    modules: [
+      /^src\/(cli|kit|store)\/[^/]+$/,
+      /^src\/cli\/(progress\/(plain|renderer)|commands\/build)[.]/,
+      /^src\/build\/(build|index|keys|logs|reports|scheduler)[.]/,
+      /^src\/frontends\/(find|glance|index|make-image|open-project|project|resolve-image|stage-names)[.]/,
+      /^src\/images\/(index|records|references)[.]/,
+      /^src\/workers\/local\/(index|host-identity|provisions|copy\/(content|folder-content))[.]/,
+      /\/(commander|sqlite)\//,
+      /^late:/,
+    ],
+  },
+  {
+    name: 'plan',
+    modules: [
+      /^src\/(build|frontends|plan)\/[^/]+$/,
+      /^src\/frontends\/(dockerfile|spec|stages)\//,
+      /^src\/images\/(tags|registry\/records|sources\/(index|named|platform))[.]/,
+      /^src\/workers\/local\/(execute-source|snapshots\/(overlay|registry))[.]/,
+      /^src\/workers\/local\/copy\/(manifests|match-name|remembered|scan|select|targets|tree)[.]/,
+    ],
+  },
+  { name: 'later', modules: [/./] },
 ];
 
-/**
- * The program's text, and that of the modules which a build with nothing to do doesn't call: they are read and compiled when something of
- * them is first used, from a code cache of their own.
- */
-function inTwo(text) {
-  const modules = [...text.matchAll(/var (require_\w+)=__commonJS\(\{"(?:apart:)?([^"]+)"\(/g)].map(
-    (match) => ({
-      name: match[1],
-      path: match[2],
-      start: match.index,
-    }),
-  );
-  const head = text.slice(0, modules[0].start);
-  const kept = [];
-  const late = [];
-  for (const [index, module] of modules.entries()) {
+/** The texts of the parts, by name. */
+function inParts(text) {
+  const starts = [...text.matchAll(/var (require_\w+)=__commonJS\(\{"(?:apart:)?([^"]+)"\(/g)];
+  const modules = starts.map(({ 1: name, 2: path, index }, at) => {
     // The last one, and what starts the program, come after all others.
-    const next = modules[index + 1];
-    const isEarly = next === undefined || early.some((pattern) => pattern.test(module.path));
-    (isEarly ? kept : late).push({ name: module.name, text: text.slice(module.start, next?.start) });
-  }
-  const names = (some) => some.map(({ name }) => name).join();
+    const isLast = at === starts.length - 1;
+    const part = isLast ? parts[0] : parts.find((some) => some.modules.some((one) => one.test(path)));
+    return { name, part: part.name, text: text.slice(index, starts[at + 1]?.index) };
+  });
+  const head = text.slice(0, starts[0].index);
   const helpers = [...new Set([...head.matchAll(/\b(__\w+)=/g)].map(([, name]) => name))];
-  const shared = `{${[...helpers, '$fs', '$path', 'bundle'].join()},${names(kept)}}`;
-  const stub = `const $late=(name)=>()=>($all??=load()(exports,require,module,__filename,__dirname,${shared}))[name]();let $all;`;
-  const bodies = (some) => some.map((module) => module.text).join('');
-  const stubs = late.map(({ name }) => `var ${name}=$late("${name}");`).join('');
-  return {
-    program: `(function(exports,require,module,__filename,__dirname,load){${head}${stub}${stubs}${bodies(kept)}\n})`,
-    later: `(function(exports,require,module,__filename,__dirname,$){"use strict";const ${shared}=$;${bodies(late)}return {${names(late)}}})`,
-  };
+  const of = (part) => modules.filter((module) => module.part === part);
+  const namesOf = (some) => some.map(({ name }) => name).join();
+  const bodiesOf = (some) => some.map((module) => module.text).join('');
+  const parameters = 'exports,require,module,__filename,__dirname';
+  const [first, ...others] = parts.map(({ name }) => name);
+  const sharedOf = (part) =>
+    `{${[...helpers, '$fs', '$path', 'bundle', namesOf(modules.filter((module) => module.part !== part))].join()}}`;
+  const stubs = others.map((part) => {
+    const load = `($all??=load("${part}")(${parameters},${sharedOf(part)}))[name]()`;
+    const stubs = of(part).map(({ name }) => `${name}:$of("${name}")`);
+    const made = `{let $all;const $of=(name)=>()=>${load};return {${stubs.join()}}}`;
+    return `var {${namesOf(of(part))}}=(()=>${made})();`;
+  });
+  const later = others.map((part) => {
+    const given = `"use strict";const ${sharedOf(part)}=$;`;
+    return [part, `(function(${parameters},$){${given}${bodiesOf(of(part))}return {${namesOf(of(part))}}})`];
+  });
+  const program = `(function(${parameters},load){${head}${stubs.join('')}${bodiesOf(of(first))}\n})`;
+  return new Map([[first, program], ...later]);
 }
 
 const common = {
@@ -205,16 +223,19 @@ export async function bundle(folder = join(root, 'dist')) {
   });
   mkdirSync(folder, { recursive: true });
   // As Node wraps its modules; the start would only copy it all to do so.
-  const texts = inTwo(ascii(program));
+  const texts = inParts(ascii(program));
   // By this line the start knows the program without reading it all.
-  const name = createHash('sha256').update(texts.program).update(texts.later).digest('hex');
-  replace(join(folder, 'later.cjs'), `// ${name}\n${texts.later}`);
-  replace(join(folder, 'program.cjs'), `// ${name}\n${texts.program}`);
+  const name = createHash('sha256')
+    .update([...texts.values()].join(''))
+    .digest('hex');
+  // The one that asks for the others comes last.
+  for (const [part, text] of [...texts].reverse())
+    replace(join(folder, `${part}.cjs`), `// ${name}\n${text}`);
   replace(join(folder, 'sources.sh'), list);
   replace(join(folder, 'cambium.cjs'), ascii(start));
   // What V8 compiled of the program before.
   for (const name of readdirSync(folder))
-    if (/^(program|later)[.]cjs[.]/.test(name)) rmSync(join(folder, name), { force: true });
+    if (/^(program|plan|later)[.]cjs[.]/.test(name)) rmSync(join(folder, name), { force: true });
 }
 
 function ascii({ outputFiles: [{ text }] }) {

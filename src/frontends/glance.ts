@@ -5,13 +5,13 @@
  * their names, results by their keys) is asked again each time.
  */
 import { type Identities, type KeyedStep, keyPlanInTurns } from '../build/keys.ts';
-import { canonicalJson, hexOf, sha256 } from '../kit/digest.ts';
+import { canonicalJson } from '../kit/digest.ts';
 import { lstatSync, waysToLook } from '../kit/host-files.ts';
 import { beginNotes, forgetSeen, seesAgain, type Way } from '../kit/looks.ts';
 import { expectEntries } from '../kit/read-folder.ts';
 import type { Plan, SnapshotId, Source, StepId, StepKey } from '../plan/index.ts';
 import type { InputFacts } from '../store/builds.ts';
-import { readGlance, writeGlance } from '../store/glances.ts';
+import { glanceName, readGlance, writeGlance } from '../store/glances.ts';
 import { touchSnapshots } from '../store/snapshots.ts';
 import { wayToEtc } from '../workers/local/host-identity.ts';
 import type { Worker } from '../workers/worker.ts';
@@ -36,6 +36,8 @@ export interface Glance extends Disposable {
 
 /** Of an earlier build. */
 interface Kept {
+  /** As text. */
+  asked: string;
   /** What was looked at, with the lengths of what was seen: all of that follows in the same order. */
   looks: [way: string, path: string, lengths: number[]][];
   images: [source: Source, image: BaseImage | null][];
@@ -49,7 +51,7 @@ interface Kept {
 }
 
 /** Changes when the meaning of what is kept does, beyond what the program's own file says. */
-const format = 1;
+const format = 2;
 
 const ways = new Map<string, Way<unknown>>(
   [...waysToLook, wayToEtc].map((way) => [way.name, way as Way<unknown>]),
@@ -64,10 +66,10 @@ export async function openGlance(
   const asked = askedOf(request);
   if (asked === undefined) return undefined;
   const { store } = request;
-  const name = hexOf(sha256(asked));
-  const kept = await unchanged(store, name, resolveImage);
+  const name = glanceName(asked);
+  const kept = await unchanged(store, name, asked, resolveImage);
   if (kept !== undefined) return openKept(request, worker, kept);
-  return openNotes(request, (head, parts) => writeGlance(store, name, head, parts));
+  return openNotes(request, (head, parts) => writeGlance(store, name, { asked, ...head }, parts));
 }
 
 /** All that decides a plan besides files of the host and what the store holds, as text. */
@@ -91,11 +93,13 @@ function askedOf(request: ProjectRequest): string | undefined {
 async function unchanged(
   store: BuildRequest['store'],
   name: string,
+  asked: string,
   resolveImage: NonNullable<PlanRequest['resolveImage']>,
 ): Promise<Kept | undefined> {
   const read = readGlance(store, name);
   if (read === undefined) return undefined;
   const kept = read.head as Kept;
+  if (kept.asked !== asked) return undefined;
   expectEntries(read.bytes.length / bytesOfEntry);
   try {
     let at = 0;
@@ -145,7 +149,7 @@ function keyedAgain({ plan, steps }: Kept, worker: Worker): Map<StepId, KeyedSte
 
 function openNotes(
   { signal }: BuildRequest,
-  write: (head: Kept, parts: readonly Uint8Array[]) => void,
+  write: (head: Omit<Kept, 'asked'>, parts: readonly Uint8Array[]) => void,
 ): Glance {
   const notes = beginNotes();
   const images: Kept['images'] = [];

@@ -1,7 +1,6 @@
 /** Records of builds: what each step was, why it ran and from what inputs; for `explain`, logs and `shell --failed`. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { sha256 } from '../kit/digest.ts';
 import type { PlanLocation, SnapshotId, StepId, StepKey, StepUsage } from '../plan/index.ts';
 import { type Database, transaction } from './database.ts';
 import { touchSnapshots } from './snapshots.ts';
@@ -48,40 +47,19 @@ const keptBuilds = 30;
 /** Records the build, and that the snapshots of its steps were used. */
 export function recordBuild(store: Store, build: BuildRecord): void {
   const { db } = store;
-  const idle = idleDigest(build);
   const dropped = transaction(db, () => {
     touchSnapshots(
       db,
       build.steps.flatMap(({ snapshot }) => snapshot ?? []),
     );
-    if (idle !== null && repeatsLast(db, build, idle)) return [];
+    const rows = build.steps.map(rowOf);
+    if (repeatsLast(db, build, rows)) return [];
     db.prepare(
-      'INSERT INTO builds (id, build_file, started_ms, ended_ms, outcome, idle) VALUES (?, ?, ?, ?, ?, ?)',
-    ).run(build.id, build.buildFile, build.startedMs, build.endedMs, build.outcome, idle);
-    const insert = db.prepare(
-      `INSERT INTO build_steps (build, step, position, stage, title, internal, slot, key, state, reason, inputs,
-         duration_ms, snapshot, workspace, usage, location) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
-    for (const [position, step] of build.steps.entries()) {
-      insert.run(
-        build.id,
-        step.step,
-        position,
-        step.stage,
-        step.title,
-        step.internal ? 1 : 0,
-        step.slot,
-        step.key ?? null,
-        step.state,
-        step.reason ?? null,
-        JSON.stringify(step.inputs),
-        step.durationMs === undefined ? null : Math.round(step.durationMs),
-        step.snapshot ?? null,
-        step.workspace ?? null,
-        step.usage === undefined ? null : JSON.stringify(step.usage),
-        step.location === undefined ? null : JSON.stringify(step.location),
-      );
-    }
+      'INSERT INTO builds (id, build_file, started_ms, ended_ms, outcome) VALUES (?, ?, ?, ?, ?)',
+    ).run(build.id, build.buildFile, build.startedMs, build.endedMs, build.outcome);
+    const values = Array(stepColumns.length + 1).fill('?');
+    const insert = db.prepare(`INSERT INTO build_steps (build, ${stepColumns}) VALUES (${values})`);
+    for (const row of rows) insert.run(build.id, ...row);
     const old = db
       .prepare('SELECT id FROM builds WHERE build_file = ? ORDER BY started_ms DESC LIMIT -1 OFFSET ?')
       .all(build.buildFile, keptBuilds) as { id: string }[];
@@ -91,24 +69,54 @@ export function recordBuild(store: Store, build: BuildRecord): void {
   for (const { id } of dropped) rmSync(join(store.dir, 'logs', id), { recursive: true, force: true });
 }
 
-/** Digest of the steps of a build that had nothing to do; null for others. */
-function idleDigest({ outcome, steps }: BuildRecord): string | null {
-  const isIdle = outcome === 'done' && steps.every(({ state }) => state === 'reused');
-  return isIdle ? sha256(JSON.stringify(steps)) : null;
+const stepColumns = [
+  ...['step', 'position', 'stage', 'title', 'internal', 'slot', 'key', 'state', 'reason', 'inputs'],
+  ...['duration_ms', 'snapshot', 'workspace', 'usage', 'location'],
+] as const;
+
+/** A step's values of `stepColumns`. */
+function rowOf(step: StepRecord, position: number): (string | number | null)[] {
+  return [
+    step.step,
+    position,
+    step.stage,
+    step.title,
+    step.internal ? 1 : 0,
+    step.slot,
+    step.key ?? null,
+    step.state,
+    step.reason ?? null,
+    JSON.stringify(step.inputs),
+    step.durationMs === undefined ? null : Math.round(step.durationMs),
+    step.snapshot ?? null,
+    step.workspace ?? null,
+    step.usage === undefined ? null : JSON.stringify(step.usage),
+    step.location === undefined ? null : JSON.stringify(step.location),
+  ];
 }
 
 /**
- * Where the last build of the build file had nothing to do for the very same steps, that record is moved to now: all of
- * it holds for this build too. To write it again would take longer than the build.
+ * Where this build and the last one of the build file had nothing to do for the very same steps, that record is moved to now: all
+ * of it holds for this build too. To write it again would take longer than the build.
  */
-function repeatsLast(db: Database, { buildFile, startedMs, endedMs }: BuildRecord, idle: string): boolean {
-  const { changes } = db
-    .prepare(
-      `UPDATE builds SET started_ms = max(started_ms, ?), ended_ms = ? WHERE idle = ? AND id =
-         (SELECT id FROM builds WHERE build_file = ? ORDER BY started_ms DESC LIMIT 1)`,
-    )
-    .run(startedMs, endedMs, idle, buildFile);
-  return changes > 0;
+function repeatsLast(db: Database, build: BuildRecord, rows: readonly ReturnType<typeof rowOf>[]): boolean {
+  const { buildFile, startedMs, endedMs, outcome, steps } = build;
+  if (outcome !== 'done' || steps.some(({ state }) => state !== 'reused')) return false;
+  const last = db
+    .prepare('SELECT id, outcome FROM builds WHERE build_file = ? ORDER BY started_ms DESC LIMIT 1')
+    .get(buildFile) as Pick<BuildRecord, 'id' | 'outcome'> | undefined;
+  if (last?.outcome !== 'done') return false;
+  const recorded = db.prepare(`SELECT ${stepColumns} FROM build_steps WHERE build = ? ORDER BY position`);
+  const old = recorded.all(last.id) as Record<string, string | number | null>[];
+  const isSame = (row: (typeof rows)[number], at: number) =>
+    stepColumns.every((column, index) => old[at]?.[column] === row[index]);
+  if (old.length !== rows.length || !rows.every(isSame)) return false;
+  db.prepare('UPDATE builds SET started_ms = max(started_ms, ?), ended_ms = ? WHERE id = ?').run(
+    startedMs,
+    endedMs,
+    last.id,
+  );
+  return true;
 }
 
 /** The newest builds first; of one build file, or of all. */

@@ -1,6 +1,6 @@
 /**
  * Files of glances (frontends/glance.ts): `glances/HEX`, one for each way to ask for a build. Each is the length of a head, the head as
- * JSON, and bytes. None is needed: what can't be written or read is left out.
+ * JSON with what was asked in it, and bytes. None is needed: what can't be written or read is left out.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +10,17 @@ import type { Store } from './store.ts';
 const mostFiles = 100;
 
 const lengthBytes = 4;
+
+/** The file for what is asked (any text). Two may share a name: the file says which of them it is of. A digest would take 3 ms to load. */
+export function glanceName(asked: string): string {
+  // FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/), twice, of 32 bits each.
+  let [a, b] = [0x811c9dc5, asked.length];
+  for (let at = 0; at < asked.length; at++) {
+    a = Math.imul(a ^ asked.charCodeAt(at), 0x01000193);
+    b = Math.imul(b ^ (a >>> 16), 0x01000193);
+  }
+  return [a, b].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
+}
 
 export function readGlance(store: Store, name: string): { head: unknown; bytes: Uint8Array } | undefined {
   try {

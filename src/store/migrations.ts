@@ -374,4 +374,6 @@ export const migrations: readonly string[] = [
   ALTER TABLE warm_steps ADD COLUMN touches BLOB;
   UPDATE warm_steps SET fitness = 'unknown' WHERE fitness = 'fit';
   `,
+  // Builds with nothing to do are compared with the steps themselves.
+  'ALTER TABLE builds DROP COLUMN idle',
 ];

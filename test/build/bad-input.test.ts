@@ -250,7 +250,7 @@ test('no right to the store', () => {
   const dir = here.path('private');
   mkdirSync(dir, { mode: 0o700 });
   chmodSync(here.dir, 0o755);
-  for (const name of ['cambium.cjs', 'program.cjs', 'later.cjs'])
+  for (const name of ['cambium.cjs', 'program.cjs', 'plan.cjs', 'later.cjs'])
     writeFileSync(here.path(name), readFileSync(new URL(`../../dist/${name}`, import.meta.url)), {
       mode: 0o755,
     });
