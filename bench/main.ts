@@ -1,9 +1,11 @@
 /**
  * `npm run bench`: measures Cambium beside its peers, and writes bench/results/latest.json and latest.svg.
  *
- *   npm run bench -- [--only REGEX] [--rounds N] [--peers docker,newest,containerd,buildah] [--program FILE] [--merge] [--docs]
+ *   npm run bench -- [--only REGEX] [--rounds N] [--peers docker,newest,containerd,buildx,buildkit,buildah]
+ *     [--buildkit FOLDER] [--program FILE] [--merge] [--docs]
  *
- * --merge keeps the last results of cases that are not measured now; --docs writes the table and the plot into docs/ too.
+ * --buildkit says where `buildkitd` and `buildctl` are, if not in PATH. --merge keeps the last results of cases that are not
+ * measured now; --docs writes the table and the plot into docs/ too.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -64,6 +66,7 @@ async function main(): Promise<void> {
       only: { type: 'string', default: '' },
       rounds: { type: 'string' },
       peers: { type: 'string', default: peerNames.join() },
+      buildkit: { type: 'string' },
       program: { type: 'string' },
       merge: { type: 'boolean', default: false },
       docs: { type: 'boolean', default: false },
@@ -76,7 +79,11 @@ async function main(): Promise<void> {
   if (values.program === undefined) bundle(dirname(program));
   else copyProgram(dirname(values.program), dirname(program));
   const peers = new Set(values.peers.split(','));
-  const place = await openPlace({ program, peers, cacheDir: resultsDir, say });
+  const place = await openPlace({
+    ...{ program, peers, say },
+    buildKit: values.buildkit,
+    cacheDir: resultsDir,
+  });
   const cases = values.merge ? lastCases() : new Map<string, CaseResult>();
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const)

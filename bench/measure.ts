@@ -1,5 +1,5 @@
 /** Runs commands and tells what they cost: wall time, CPU time of all their processes, peak memory. */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { native } from '../src/kit/native.ts';
@@ -21,6 +21,17 @@ function childrenCpuMs(): number {
 export function environment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const { NODE_EXTRA_CA_CERTS: _, ...own } = process.env;
   return { ...own, NO_COLOR: '1', ...extra };
+}
+
+/** What a command prints. Throws unless it succeeds. */
+export function outputOf({ argv, env, cwd }: Command): string {
+  const [program, ...args] = argv;
+  return execFileSync(program as string, args, {
+    env: environment(env),
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    ...(cwd === undefined ? {} : { cwd }),
+  });
 }
 
 export interface Meter {

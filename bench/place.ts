@@ -5,9 +5,12 @@ import { dirname, join } from 'node:path';
 import { unmountBelow } from '../src/kit/system.ts';
 import { environment, type Meter, openMeter } from './measure.ts';
 import { type Buildah, openBuildah } from './peers/buildah.ts';
+import { type BuildKit, startBuildKit } from './peers/buildkit.ts';
 import { type Cambium, cambiumOn } from './peers/cambium.ts';
-import { type Docker, startDocker } from './peers/docker.ts';
+import type { Daemon } from './peers/daemon.ts';
+import { buildxOf, type Docker, startDocker } from './peers/docker.ts';
 import { fetchNewestDocker } from './peers/newest-docker.ts';
+import type { Builder } from './types.ts';
 
 export interface Place {
   dir: string;
@@ -21,7 +24,14 @@ export interface Place {
   dockers: Docker[];
   /** The newest one, with images in containerd's store: only that one writes OCI itself. */
   containerd: Docker | undefined;
+  buildKit: BuildKit | undefined;
+  /** What builds from a Dockerfile in a daemon, one after the other in each case: dockers, buildx, BuildKit. */
+  builders: readonly Builder[];
+  /** How the contender's name begins that is BuildKit's own client: where `buildctl` is missing, that which people have. */
+  buildKitClient: 'buildctl' | 'buildx';
   buildah: Buildah | undefined;
+  /** CPU time of all daemons so far, in milliseconds. */
+  daemonCpuMs(): number;
   /** Keeps what was downloaded, from one run to the next. */
   cacheDir: string;
   path(...names: string[]): string;
@@ -41,14 +51,22 @@ export interface PlaceOptions {
   program: string;
   /** Which peers take part. */
   peers: ReadonlySet<string>;
+  /** The folder of `buildkitd` and `buildctl`, or none if they are in PATH. */
+  buildKit: string | undefined;
   /** Keeps downloaded packages. */
   cacheDir: string;
   say(text: string): void;
 }
 
-export const peerNames = ['docker', 'newest', 'containerd', 'buildah'] as const;
+export const peerNames = ['docker', 'newest', 'containerd', 'buildx', 'buildkit', 'buildah'] as const;
 
-export async function openPlace({ program, peers, cacheDir, say }: PlaceOptions): Promise<Place> {
+export async function openPlace({
+  program,
+  peers,
+  buildKit: buildKitPrograms,
+  cacheDir,
+  say,
+}: PlaceOptions): Promise<Place> {
   // Not /tmp, which may be a tmpfs: there is no overlay on it, and no disk.
   const dir = mkdtempSync('/var/tmp/cambium-bench-');
   const path = (...names: string[]) => join(dir, ...names);
@@ -61,13 +79,16 @@ export async function openPlace({ program, peers, cacheDir, say }: PlaceOptions)
     });
   sh('truncate -s 12G btrfs.disk; mkfs.btrfs -q btrfs.disk; mkdir btrfs; mount -o loop btrfs.disk btrfs');
   const meter = openMeter(dir);
-  const started: Docker[] = [];
-  const start = async (name: string, options: () => Parameters<typeof startDocker>[0]) => {
+  const daemons: Daemon[] = [];
+  const start = async <T extends Daemon>(
+    name: (typeof peerNames)[number],
+    open: () => Promise<T>,
+  ): Promise<T | undefined> => {
     if (!peers.has(name)) return undefined;
     try {
-      const docker = await startDocker(options());
-      started.push(docker);
-      return docker;
+      const daemon = await open();
+      daemons.push(daemon);
+      return daemon;
     } catch (error) {
       say(`left out: ${name}: ${error instanceof Error ? error.message : error}`);
       return undefined;
@@ -75,23 +96,39 @@ export async function openPlace({ program, peers, cacheDir, say }: PlaceOptions)
   };
   const newest = () => fetchNewestDocker(join(cacheDir, 'newest-docker'));
   const dockers = [
-    await start('docker', () => ({ dir: path('docker') })),
-    await start('newest', () => ({ dir: path('docker-newest'), prefix: newest() })),
+    await start('docker', () => startDocker({ dir: path('docker') })),
+    await start('newest', () => startDocker({ dir: path('docker-newest'), prefix: newest() })),
   ].filter((docker) => docker !== undefined);
-  const containerd = await start('containerd', () => ({
-    dir: path('docker-containerd'),
-    prefix: newest(),
-    label: 'docker newest, containerd',
-    storage: 'overlayfs',
-    flags: ['--feature', 'containerd-snapshotter=true'],
-  }));
+  const containerd = await start('containerd', () =>
+    startDocker({
+      dir: path('docker-containerd'),
+      prefix: newest(),
+      label: 'docker newest, containerd',
+      storage: 'overlayfs',
+      flags: ['--feature', 'containerd-snapshotter=true'],
+    }),
+  );
+  // Not the daemon of `docker build`: what one of the two has built, the other would find in its cache.
+  const behindBuildx = await start('buildx', () =>
+    startDocker({ dir: path('docker-buildx'), prefix: newest() }),
+  );
+  const buildKit = await start('buildkit', () =>
+    startBuildKit({ dir: path('buildkit'), programs: buildKitPrograms }),
+  );
   const buildah = peers.has('buildah') ? openBuildah(path('buildah')) : undefined;
   const ends: (() => void | Promise<void>)[] = [];
   let texts = 0;
   const place: Place = {
     dir,
     btrfs: path('btrfs'),
-    ...{ program, meter, dockers, containerd, buildah, cacheDir, path, sh },
+    ...{ program, meter, dockers, containerd, buildKit, buildah, cacheDir, path, sh },
+    builders: [
+      ...dockers,
+      ...(behindBuildx ? [buildxOf(behindBuildx, newest())] : []),
+      ...(buildKit ? [buildKit] : []),
+    ],
+    buildKitClient: buildKit === undefined && behindBuildx !== undefined ? 'buildx' : 'buildctl',
+    daemonCpuMs: () => daemons.reduce((sum, daemon) => sum + daemon.cpuMs(), 0),
     cambium: cambiumOn(program, path('store'), 'cambium'),
     cambiumBtrfs: cambiumOn(program, path('btrfs/store'), 'cambium on btrfs'),
     newText() {
@@ -106,7 +143,13 @@ export async function openPlace({ program, peers, cacheDir, say }: PlaceOptions)
     importBase(tar, name, isBig = false) {
       for (const { command } of isBig ? [place.cambium] : [place.cambium, place.cambiumBtrfs])
         meter.run(command('image', 'import', tar, name));
-      for (const docker of isBig ? dockers : started) meter.run(docker.command('import', tar, name));
+      const others = isBig ? [] : [containerd, behindBuildx].filter((docker) => docker !== undefined);
+      for (const docker of [...dockers, ...others]) meter.run(docker.command('import', tar, name));
+      if (buildKit !== undefined && !isBig) {
+        const layout = path(`layout-${name}`);
+        meter.run(place.cambium.command('image', 'export', name, '-o', `type=oci,dest=${layout}/`));
+        buildKit.addBase(name, layout);
+      }
       if (buildah === undefined) return;
       meter.run(buildah.command('from', '--name', 'base', 'scratch'));
       meter.run(buildah.command('add', 'base', tar, '/'));
@@ -116,7 +159,7 @@ export async function openPlace({ program, peers, cacheDir, say }: PlaceOptions)
     atEnd: (end) => ends.push(end),
     async close() {
       for (const end of ends.reverse()) await end();
-      for (const docker of started) await docker.stop();
+      for (const daemon of daemons) await daemon.stop();
       unmountBelow(dir);
       sh('umount btrfs 2>/dev/null || true');
       rmSync(dir, { recursive: true, force: true });

@@ -20,11 +20,6 @@ export async function runCase(
   const rows = new Map<Contender, Row>(
     one.contenders.map((each) => [each, { name: each.name, samples: [] }]),
   );
-  const daemonCpuMs = () =>
-    [...place.dockers, ...(place.containerd ? [place.containerd] : [])].reduce(
-      (sum, docker) => sum + docker.cpuMs(),
-      0,
-    );
   const last = (one.isSeries ? undefined : rounds) ?? one.rounds ?? 5;
   for (let round = one.isCold ? 1 : 0; round <= last; round++) {
     one.edit?.(round);
@@ -36,7 +31,7 @@ export async function runCase(
       if (row.error !== undefined || !isDue(contender, round)) continue;
       try {
         await contender.before?.(round);
-        const options = { memory: one.memory === true, daemonCpuMs };
+        const options = { memory: one.memory === true, daemonCpuMs: place.daemonCpuMs };
         const sample = place.meter.measure(contender, round, options);
         await contender.check?.(round);
         if (round > 0) row.samples.push({ ...sample, ...contender.note?.() });

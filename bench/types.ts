@@ -16,6 +16,15 @@ export type Work =
       cpuMs(): number;
     };
 
+/** A tool beside Cambium that builds Dockerfiles; images stay in a store of its own. */
+export interface Builder {
+  name: string;
+  /** Builds DIR/Dockerfile, and calls the image `tag`. */
+  build(tag: string, dir: string): Command;
+  /** Empties its cache of steps, and takes away the image `tag`: the next build of it is a cold one. */
+  forget(tag: string): readonly Command[];
+}
+
 /** One tool in one case. */
 export type Contender = Work & {
   name: string;

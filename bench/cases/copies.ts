@@ -54,13 +54,12 @@ function coldContenders(place: Place): Contender[] {
       name,
       commands: (round: number) => [cambiumOn(place.program, store(round), name).build(context, 'cold')],
     })),
-    ...place.dockers.map((docker) => ({
-      name: docker.name,
+    ...place.builders.map((builder) => ({
+      name: builder.name,
       before() {
-        place.sh('"$@" rmi -f cold >/dev/null 2>&1 || true', ...envArgv(docker.command()));
-        place.meter.run(docker.command('builder', 'prune', '-af'));
+        for (const command of builder.forget('cold')) place.meter.run(command);
       },
-      commands: () => [docker.build('cold', context)],
+      commands: () => [builder.build('cold', context)],
     })),
     ...(buildah
       ? [
@@ -73,14 +72,4 @@ function coldContenders(place: Place): Contender[] {
         ]
       : []),
   ];
-}
-
-function envArgv({
-  argv,
-  env = {},
-}: {
-  argv: readonly string[];
-  env?: Readonly<Record<string, string>>;
-}): string[] {
-  return ['env', ...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...argv];
 }

@@ -25,6 +25,7 @@ export function editCases(place: Place): Case[] {
       goals: [
         { type: 'time', underMs: 80 },
         { type: 'ratio', of: 'docker', factor: 0.5 },
+        { type: 'ratio', of: place.buildKitClient, factor: 0.8 },
       ],
       contenders,
     },

@@ -55,7 +55,7 @@ function cambiums(place: Place) {
 
 /** The folder is that of the last round: what did not change is in it already. */
 function layoutContenders(place: Place): Contender[] {
-  const { containerd, buildah } = place;
+  const { containerd, buildKit, buildah } = place;
   const context = place.path(folder);
   const contenders: Contender[] = cambiums(place).map(({ cambium, out }) => ({
     name: cambium.name,
@@ -70,6 +70,13 @@ function layoutContenders(place: Place): Contender[] {
       ],
     });
   }
+  if (buildKit) {
+    const output = `type=oci,tar=false,dest=${place.path('out-buildkit')}`;
+    contenders.push({
+      name: buildKit.name,
+      commands: () => [buildKit.build('layout', context, output)],
+    });
+  }
   if (buildah) {
     const output = `oci:${place.path('out-buildah')}:layout`;
     contenders.push({
@@ -81,7 +88,7 @@ function layoutContenders(place: Place): Contender[] {
 }
 
 function tarContenders(place: Place): Contender[] {
-  const { containerd, buildah } = place;
+  const { containerd, buildKit, buildah } = place;
   const context = place.path(folder);
   const contenders: Contender[] = cambiums(place).map(({ cambium, out }) => ({
     name: cambium.name,
@@ -101,6 +108,13 @@ function tarContenders(place: Place): Contender[] {
       commands: () => [
         containerd.command('buildx', 'build', '--network', 'host', '--output', output, context),
       ],
+    });
+  }
+  if (buildKit) {
+    const output = `type=docker,name=tar,dest=${place.path('out-buildkit.tar')}`;
+    contenders.push({
+      name: buildKit.name,
+      commands: () => [buildKit.build('tar', context, output)],
     });
   }
   if (buildah) {

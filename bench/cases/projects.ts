@@ -35,7 +35,10 @@ export function buildContenders(
       name: cambium.name,
       commands: () => [cambium.build(context, tag, ...(options.cambiumFlags ?? []))],
     })),
-    ...place.dockers.map((docker) => ({ name: docker.name, commands: () => [docker.build(tag, context)] })),
+    ...place.builders.map((builder) => ({
+      name: builder.name,
+      commands: () => [builder.build(tag, context)],
+    })),
     ...(place.buildah
       ? [
           {

@@ -49,9 +49,9 @@ export function specCases(place: Place): Case[] {
       name: 'bash on btrfs',
       commands: () => [{ argv: [script, place.btrfs, spec, place.path(tree, 'etc/settings.bash')] }],
     },
-    ...place.dockers.map((docker) => ({
-      name: docker.name,
-      commands: () => [docker.build('bench-spec20', place.path(tree))],
+    ...place.builders.map((builder) => ({
+      name: builder.name,
+      commands: () => [builder.build('bench-spec20', place.path(tree))],
     })),
   ];
   return [
@@ -62,6 +62,7 @@ export function specCases(place: Place): Case[] {
       goals: [
         { type: 'time', underMs: 80 },
         { type: 'ratio', of: 'docker', factor: 0.5 },
+        { type: 'ratio', of: place.buildKitClient, factor: 0.8 },
         { type: 'ratio', of: 'bash', factor: 0.2 },
       ],
       contenders,
