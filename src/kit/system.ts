@@ -150,11 +150,13 @@ export function readXattrs(path: string): Map<string, Buffer> | undefined {
   return result.size > 0 ? result : undefined;
 }
 
+/** As large as a value can be. To make it takes longer than to ask for an attribute. */
+const valueBuffer = Buffer.alloc(65_536);
+
 /** One attribute's value, or undefined when there is none of that name. */
 export function getXattr(path: string, name: string): Buffer | undefined {
-  const value = Buffer.alloc(65_536);
-  const length = Number(lgetxattr(cPath(fsPath(path)), name, value, value.length));
-  if (length >= 0) return Buffer.from(value.subarray(0, length));
+  const length = Number(lgetxattr(cPath(fsPath(path)), name, valueBuffer, valueBuffer.length));
+  if (length >= 0) return Buffer.from(valueBuffer.subarray(0, length));
   const code = lastErrno();
   if (code === 'ENODATA' || code === 'ENOTSUP' || code === 'EOPNOTSUPP') return undefined;
   throw systemError('lgetxattr', path, code);

@@ -43,13 +43,10 @@ function forgetYoung(db: Database, dir: string): void {
   for (const table of ['keys', 'copy_slots'])
     db.prepare(`DELETE FROM ${table} WHERE snapshot IN (${young})`).run(since);
   db.prepare(`DELETE FROM warm_steps WHERE result IN (${young}) OR base IN (${young})`).run(since, since);
-  const folded = db.prepare('SELECT id, folded FROM snapshots WHERE folded IS NOT NULL').all() as {
-    id: string;
-    folded: string;
-  }[];
-  for (const row of folded) {
-    const made = statSync(join(dir, 'snapshots', row.folded), { throwIfNoEntry: false })?.ctimeMs ?? since;
-    if (made >= since) db.prepare('UPDATE snapshots SET folded = NULL WHERE id = ?').run(row.id);
+  const folds = db.prepare('SELECT folder FROM folds').all() as { folder: string }[];
+  for (const { folder } of folds) {
+    const made = statSync(join(dir, 'snapshots', folder), { throwIfNoEntry: false })?.ctimeMs ?? since;
+    if (made >= since) db.prepare('DELETE FROM folds WHERE folder = ?').run(folder);
   }
 }
 

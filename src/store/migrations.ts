@@ -376,4 +376,17 @@ export const migrations: readonly string[] = [
   `,
   // Builds with nothing to do are compared with the steps themselves.
   'ALTER TABLE builds DROP COLUMN idle',
+  `
+  -- A folder that stands for a snapshot and some below it, down to 'base': a long chain has few places. There may be one a level;
+  -- the highest one counts.
+  CREATE TABLE folds (
+    snapshot TEXT NOT NULL REFERENCES snapshots(id) ON DELETE CASCADE,
+    level INTEGER NOT NULL,          -- from 1 on
+    base TEXT,                       -- NULL: it stands for all that is below
+    folder TEXT NOT NULL,
+    PRIMARY KEY (snapshot, level)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO folds SELECT id, 1, NULL, folded FROM snapshots WHERE folded IS NOT NULL;
+  ALTER TABLE snapshots DROP COLUMN folded;
+  `,
 ];

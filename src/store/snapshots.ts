@@ -6,7 +6,6 @@ export interface SnapshotRow {
   id: SnapshotId;
   parent: SnapshotId | null;
   folders: string[];
-  folded: string | null;
   stage: string;
   title: string;
   durationMs: number;
@@ -44,7 +43,7 @@ export function findSnapshot(db: Database, id: SnapshotId): SnapshotRow | undefi
 }
 
 const snapshotColumns =
-  'id, parent, folders, folded, stage, title, duration_ms AS durationMs, created_ms AS createdMs, kind';
+  'id, parent, folders, stage, title, duration_ms AS durationMs, created_ms AS createdMs, kind';
 
 type StoredRow = Omit<SnapshotRow, 'folders'> & { folders: string };
 
@@ -52,7 +51,7 @@ function rowOf(row: StoredRow): SnapshotRow {
   return { ...row, folders: JSON.parse(row.folders) as string[] };
 }
 
-/** A snapshot and all it stands on, itself first. */
+/** A snapshot and all it stands on, itself first. Reads as many rows: for what a build does once, not for each of its steps. */
 export function lineageOf(db: Database, id: SnapshotId): SnapshotRow[] {
   const rows = prepared(
     db,
@@ -64,6 +63,18 @@ export function lineageOf(db: Database, id: SnapshotId): SnapshotRow[] {
     if (row.folders === null) throw new Error(`snapshot ${row.id} has no row`);
     return rowOf(row);
   });
+}
+
+/** A snapshot and those below it, down to the first that isn't a mere difference on its own last result. */
+export function deltasOf(db: Database, id: SnapshotId): SnapshotRow[] {
+  const rows = prepared(
+    db,
+    `WITH RECURSIVE deltas (id, depth) AS (
+       VALUES (?, 0) UNION ALL SELECT s.parent, depth + 1 FROM deltas JOIN snapshots s USING (id)
+       WHERE s.kind = 'delta' AND s.parent IS NOT NULL)
+     SELECT ${snapshotColumns} FROM deltas JOIN snapshots s USING (id) ORDER BY depth`,
+  ).all(id) as unknown as StoredRow[];
+  return rows.map(rowOf);
 }
 
 export interface NewSnapshot {
@@ -138,8 +149,4 @@ export function touchSnapshots(db: Database, ids: readonly SnapshotId[]): void {
     Date.now(),
     JSON.stringify(ids),
   );
-}
-
-export function setFolded(db: Database, id: SnapshotId, folder: string): void {
-  db.prepare('UPDATE snapshots SET folded = ? WHERE id = ?').run(folder, id);
 }

@@ -4,8 +4,9 @@ import { outside } from '../../kit/errors.ts';
 import { atOnce, inTurns } from '../../kit/in-turns.ts';
 import { enterPrivateMounts, unmountBelow } from '../../kit/system.ts';
 import type { RunOp, SnapshotId, Source, Step } from '../../plan/index.ts';
+import { stackRows } from '../../store/folds.ts';
 import { beginRun, lease, type Run } from '../../store/runs.ts';
-import { findKey, lineageOf } from '../../store/snapshots.ts';
+import { findKey } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
 import type { Worker } from '../worker.ts';
 import { asksForCompute, checkCompute } from './compute/budget.ts';
@@ -155,7 +156,7 @@ export function createLocalWorker(store: Store, provisions: Provisions = noProvi
       }
     },
     readFile(snapshot, path) {
-      const host = driverFor(store).locate(lineageOf(store.db, snapshot), path);
+      const host = driverFor(store).locate(stackRows(store.db, snapshot), path);
       return host === undefined ? undefined : readFileSync(host);
     },
     close() {

@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { mountsBelow, unmount } from '../../kit/system.ts';
 import type { SnapshotId } from '../../plan/index.ts';
 import { transaction } from '../../store/database.ts';
+import { listFolders, namedFolders } from '../../store/folds.ts';
 import { liveRuns } from '../../store/runs.ts';
 import { makeFolders, type Store } from '../../store/store.ts';
 import { checkVolumes } from '../../volumes/index.ts';
 import { leftCgroups, removeCgroups } from './runtimes/index.ts';
 import { driverFor } from './snapshots/registry.ts';
-import { namedFolders, sweep } from './sweep.ts';
+import { sweep } from './sweep.ts';
 
 export interface Finding {
   what: string;
@@ -37,12 +38,19 @@ export async function repairStore(store: Store, mend = true): Promise<Finding[]>
   for (const at of mountsBelow(store.dir).filter((path) => path !== store.dir && !isLive(path))) {
     note(`a mount at ${at}`, () => unmount(at));
   }
-  for (const id of rowsWithoutFolders(store)) {
+  const gone = foldersGone(store);
+  for (const id of gone.snapshots) {
     note(`the row of snapshot ${id}, whose files are gone`, () => dropSnapshot(store, id));
+  }
+  // What it stood for is there still.
+  for (const folder of gone.folds) {
+    note(`the row of fold ${folder}, whose files are gone`, () =>
+      store.db.prepare('DELETE FROM folds WHERE folder = ?').run(folder),
+    );
   }
   // A live run may just be between renaming its workspace and writing the row.
   if (live.length === 0) {
-    const named = namedFolders(store);
+    const named = namedFolders(store.db);
     for (const name of readdirSync(join(store.dir, 'snapshots')).filter((folder) => !named.has(folder))) {
       note(`snapshot folder ${name}, which no row names`, () => driver.remove(name));
     }
@@ -61,18 +69,13 @@ export async function repairStore(store: Store, mend = true): Promise<Finding[]>
   return findings;
 }
 
-function rowsWithoutFolders(store: Store): SnapshotId[] {
-  const rows = store.db.prepare('SELECT id, folders, folded FROM snapshots').all() as {
-    id: SnapshotId;
-    folders: string;
-    folded: string | null;
-  }[];
+function foldersGone(store: Store): { snapshots: SnapshotId[]; folds: string[] } {
   const missing = (name: string) => !existsSync(join(store.dir, 'snapshots', name));
-  return rows
-    .filter(({ folders, folded }) =>
-      [...(JSON.parse(folders) as string[]), ...(folded ? [folded] : [])].some(missing),
-    )
-    .map(({ id }) => id);
+  const rows = listFolders(store.db);
+  return {
+    snapshots: rows.filter(({ folders }) => folders.some(missing)).map(({ id }) => id),
+    folds: rows.flatMap(({ folds }) => folds.filter(missing)),
+  };
 }
 
 /** Removes a snapshot's row with the rows of all that stands on it. */

@@ -2,6 +2,7 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { unmountBelow } from '../../kit/system.ts';
+import { namedFolders } from '../../store/folds.ts';
 import { sweepRuns } from '../../store/runs.ts';
 import type { Store } from '../../store/store.ts';
 import { removeCgroups } from './runtimes/index.ts';
@@ -24,18 +25,7 @@ export async function sweep(store: Store, driver: SnapshotDriver): Promise<strin
 /** Whether a folder below snapshots/ is there that no row names. */
 function isOrphan(store: Store, folder: string): boolean {
   if (lstatSync(join(store.dir, 'snapshots', folder), { throwIfNoEntry: false }) === undefined) return false;
-  return !namedFolders(store).has(folder);
-}
-
-/** Names below snapshots/ that rows name. */
-export function namedFolders(store: Store): Set<string> {
-  const rows = store.db.prepare('SELECT folders, folded FROM snapshots').all() as {
-    folders: string;
-    folded: string | null;
-  }[];
-  return new Set(
-    rows.flatMap((row) => [...(JSON.parse(row.folders) as string[]), ...(row.folded ? [row.folded] : [])]),
-  );
+  return !namedFolders(store.db).has(folder);
 }
 
 function foldersIn(dir: string): string[] {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type Digest, hexOf } from '../../../kit/digest.ts';
 import type { SnapshotId } from '../../../plan/index.ts';
 import { transaction } from '../../../store/database.ts';
+import { namedFolders } from '../../../store/folds.ts';
 import { liveRuns } from '../../../store/runs.ts';
 import type { Store } from '../../../store/store.ts';
 import { dropUnneededManifests } from '../../../store/unneeded-manifests.ts';
@@ -153,21 +154,10 @@ function removeFiles(
   const driver = driverFor(store);
   const gone = new Set(selected.flatMap(({ folders }) => folders));
   // Copies share folders with those that started from them.
-  for (const row of listFolders(store)) for (const folder of row) gone.delete(folder);
+  for (const folder of namedFolders(store.db)) gone.delete(folder);
   for (const folder of gone) {
     if (existsSync(join(store.dir, 'snapshots', folder))) driver.remove(folder);
   }
   for (const name of kept) driver.discard(join(store.dir, 'kept', name));
   for (const { digest } of blobs) rmSync(join(store.dir, 'blobs/sha256', hexOf(digest)), { force: true });
-}
-
-function listFolders(store: Store): string[][] {
-  const rows = store.db.prepare('SELECT folders, folded FROM snapshots').all() as {
-    folders: string;
-    folded: string | null;
-  }[];
-  return rows.map(({ folders, folded }) => [
-    ...(JSON.parse(folders) as string[]),
-    ...(folded === null ? [] : [folded]),
-  ]);
 }

@@ -6,6 +6,7 @@ import { isBtrfs } from '../../../kit/btrfs.ts';
 import { folderBytes } from '../../../kit/disk-use.ts';
 import { explainSystemError, UserError } from '../../../kit/errors.ts';
 import type { SnapshotId } from '../../../plan/index.ts';
+import { foldsOf } from '../../../store/folds.ts';
 import type { Store } from '../../../store/store.ts';
 import { listVolumes, type Volume, volumeBytes } from '../../../volumes/index.ts';
 import { findProgram } from '../runtimes/programs.ts';
@@ -23,22 +24,22 @@ export interface CacheRow extends CachedSnapshot {
 export function listSnapshots(store: Store): CacheRow[] {
   const rows = store.db
     .prepare(
-      `SELECT id, parent, bytes, stage, title, folders, folded, created_ms AS createdMs, last_used_ms AS lastUsedMs,
-         duration_ms AS durationMs FROM snapshots ORDER BY last_used_ms DESC, created_ms DESC`,
+      `SELECT id, parent, bytes, stage, title, folders, ${foldsOf('s.id')} AS folds, created_ms AS createdMs, last_used_ms AS lastUsedMs,
+         duration_ms AS durationMs FROM snapshots s ORDER BY last_used_ms DESC, created_ms DESC`,
     )
     .all() as unknown as (Omit<CacheRow, 'bytes' | 'folders'> & {
     bytes: number | null;
     folders: string;
-    folded: string | null;
+    folds: string;
   })[];
   const unmeasured = rows.filter(({ bytes }) => bytes === null);
   const measured = measure(
     store,
     unmeasured.map(({ id, folders }) => ({ id, folder: ownFolder(folders) })),
   );
-  return rows.map(({ folders, folded, bytes, ...row }) => ({
+  return rows.map(({ folders, folds, bytes, ...row }) => ({
     ...row,
-    folders: [...(JSON.parse(folders) as string[]), ...(folded === null ? [] : [folded])],
+    folders: [...(JSON.parse(folders) as string[]), ...(JSON.parse(folds) as string[])],
     bytes: bytes ?? measured.get(row.id) ?? 0,
   }));
 }

@@ -35,7 +35,7 @@ export async function executeCopy(
 ): Promise<SnapshotId> {
   const startedMs = performance.now();
   const parent = snapshots.stackOf(task.base);
-  const locate: Locate = (path) => (path === '' ? undefined : snapshots.driver.locate(parent, path));
+  const locate = remembered((path) => (path === '' ? undefined : snapshots.driver.locate(parent, path)));
   const image = lookInto(locate);
   const { signal } = task;
   const scanned: CopyInput[] = [];
@@ -106,6 +106,15 @@ async function startOnLast(
 
 /** Host path of what the parent has at a path of the image; no links followed. */
 type Locate = (path: string) => string | undefined;
+
+/** Looks at each place once: the parent never changes, and all folders of its stack are asked. */
+function remembered(locate: Locate): Locate {
+  const known = new Map<string, string | undefined>();
+  return (path) => {
+    if (!known.has(path)) known.set(path, locate(path));
+    return known.get(path);
+  };
+}
 
 /** Discards the workspace when `body` throws. */
 async function finish<T>(snapshots: Snapshots, workspace: Workspace, body: () => Promise<T>): Promise<T> {

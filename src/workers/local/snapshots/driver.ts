@@ -13,11 +13,11 @@ export interface SnapshotRecord {
    * when a copy started from the last result of the same copy. btrfs: one subvolume with the whole tree.
    */
   folders: readonly string[];
-  /** A folder with the union of this snapshot and all below it, where the stack had become too deep. */
+  /** A folder that stands for this snapshot and those below it that the stack leaves out. */
   folded?: string | null;
 }
 
-/** A snapshot and all that it stands on, itself first. Empty: an empty folder. */
+/** A snapshot and all that it stands on, itself first; a driver without `fold` gets the first two. Empty: an empty folder. */
 export type Stack = readonly SnapshotRecord[];
 
 /** A mutable fork in which a step runs. */
@@ -59,7 +59,7 @@ export interface SnapshotDriver {
   view(stack: Stack, at: string): void;
   /** Mounts a workspace that was kept (of a failed step) again, writable. */
   reopen(stack: Stack, dir: string): Workspace;
-  /** What the snapshot at the top of `stack` changes against the rest of it, sorted by path, folders first. */
+  /** What the snapshot at the top of `stack`, by its own folders, changes against the rest of it, sorted by path, folders first. */
   diff(stack: Stack): Iterable<Change>;
   /** Host path of one file of a snapshot, found without a mount; undefined when absent. No links are followed. */
   locate(stack: Stack, path: string): string | undefined;

@@ -99,10 +99,5 @@ export function overlayDriver(snapshotsDir: string): SnapshotDriver {
 
 /** Names of the folders that a mount of `stack` takes, top first. */
 export function stackFolders(stack: Stack): string[] {
-  const names: string[] = [];
-  for (const record of stack) {
-    if (record.folded) return [...names, record.folded];
-    names.push(...record.folders);
-  }
-  return names;
+  return stack.flatMap(({ folders, folded }) => (folded ? [folded] : folders));
 }

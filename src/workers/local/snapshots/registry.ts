@@ -1,5 +1,5 @@
 /** Snapshots of one store: the driver's folders and the database's rows, kept in step. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rm } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { SnapshotReader } from '../../../images/ports.ts';
 import { isBtrfs } from '../../../kit/btrfs.ts';
@@ -8,14 +8,12 @@ import { spreadFolders } from '../../../kit/spread-folders.ts';
 import { unmount } from '../../../kit/system.ts';
 import type { SnapshotId, StepKey, StepUsage } from '../../../plan/index.ts';
 import { newId, type Run } from '../../../store/runs.ts';
-import { insertSnapshot, lineageOf, setFolded } from '../../../store/snapshots.ts';
+import { deltasOf, findSnapshot, insertSnapshot, lineageOf } from '../../../store/snapshots.ts';
 import type { Store } from '../../../store/store.ts';
 import { btrfsDriver } from './btrfs.ts';
 import type { SnapshotDriver, Stack, Suspect, Workspace } from './driver.ts';
-import { overlayDriver, stackFolders } from './overlay.ts';
-
-/** Folders in one overlay: the kernel takes 500; looking names up in more than this is slow too. */
-const deepestStack = 320;
+import { overlayDriver } from './overlay.ts';
+import { openStacks } from './stacks.ts';
 
 /** Differences in a row that a warm result may stand on. */
 const mostDeltas = 7;
@@ -77,39 +75,40 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
   const driver = driverFor(store);
   const views = new Map<SnapshotId, string>();
 
-  const stackOf = (id: SnapshotId | undefined): Stack => {
-    if (id === undefined) return [];
-    const stack = lineageOf(store.db, id);
-    const folders = stackFolders(stack);
-    if (driver.fold === undefined || folders.length <= deepestStack) return stack;
-    const folder = newId();
-    driver.commit(driver.fold(folders, [], join(run.dir, folder)), folder);
-    setFolded(store.db, id, folder);
-    return lineageOf(store.db, id);
-  };
+  const { stackOf, madeOn } = openStacks(store, run, driver);
   const forkStack = (stack: Stack, below?: string) =>
     withFiles(() => driver.fork(stack, join(run.dir, newId()), below));
 
   /** Too many differences in a row become one, so that neither layers nor folders add up. */
   const flatten = (folder: string, parent: SnapshotId | undefined): Flat | undefined => {
-    const rows = parent === undefined ? [] : lineageOf(store.db, parent);
+    const rows = parent === undefined ? [] : deltasOf(store.db, parent);
     const whole = rows.findIndex(({ kind }) => kind !== 'delta');
     if (whole < mostDeltas) return undefined;
-    const below = rows.slice(whole);
-    const to = { parent: below[0]?.id, folder };
+    const below = rows[whole]?.id;
+    const to = { parent: below, folder };
     if (driver.fold === undefined) return to;
     const name = newId();
     const folders = [folder, ...rows.slice(0, whole).flatMap((row) => row.folders)];
-    driver.commit(driver.fold(folders, below, join(run.dir, name)), name);
+    driver.commit(driver.fold(folders, stackOf(below), join(run.dir, name)), name);
     return { ...to, folder: name };
   };
 
   const joinParts = (folder: string, parent: SnapshotId | undefined) => {
-    const rows = parent === undefined ? [] : lineageOf(store.db, parent);
-    const own = rows.slice(0, rows.findIndex(({ kind }) => kind !== 'delta') + 1);
+    const own = parent === undefined ? [] : deltasOf(store.db, parent);
     const below = own.at(-1)?.parent ?? undefined;
     if (driver.fold === undefined) return { parent: below };
     return { parent: below, folders: [folder, ...own.flatMap(({ folders }) => folders)] };
+  };
+
+  const foldersOf = (id: SnapshotId | undefined) => (id && findSnapshot(store.db, id)?.folders) ?? [];
+
+  /** The stacks of both. Where they are folded differently, the folds hide what they share: then as they were before. */
+  const apart = (before: SnapshotId | undefined, after: SnapshotId | undefined): [Stack, Stack] => {
+    const stacks: [Stack, Stack] = [stackOf(before), stackOf(after)];
+    const folds = stacks.map((stack) => stack.flatMap(({ folded }) => folded ?? []).join());
+    if (folds[0] === folds[1]) return stacks;
+    const whole = (id: SnapshotId | undefined): Stack => (id === undefined ? [] : lineageOf(store.db, id));
+    return [whole(before), whole(after)];
   };
 
   const snapshots: Snapshots = {
@@ -127,8 +126,7 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
       driver.commit(workspace, folder);
       let flat: Flat | undefined;
       try {
-        const below =
-          driver.name === 'overlay' && request.onResult ? (stackOf(request.onResult)[0]?.folders ?? []) : [];
+        const below = driver.name === 'overlay' ? foldersOf(request.onResult) : [];
         flat = request.isDelta ? flatten(folder, request.parent) : undefined;
         const joined = request.joins ? joinParts(folder, request.parent) : undefined;
         insertSnapshot(store.db, {
@@ -145,7 +143,8 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
         driver.remove(folder);
         throw error;
       }
-      discardLater(driver, workspace.dir);
+      removeLater(workspace.dir);
+      if (flat === undefined && !request.joins) madeOn(id, request.parent);
       if (flat !== undefined && flat.folder !== folder) {
         driver.discard(join(run.dir, flat.folder));
         driver.remove(folder);
@@ -189,7 +188,7 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
             return right;
           },
         };
-        return body({ views, suspects: driver.between(stackOf(before), stackOf(after)) });
+        return body({ views, suspects: driver.between(...apart(before, after)) });
       } finally {
         for (const at of own) unmount(at);
       }
@@ -198,8 +197,11 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
       lineageOf(store.db, id)
         .map((row) => row.id)
         .reverse(),
-    // The whole lineage: without a folded one, for a difference looks at the parent alone.
-    changes: (id) => driver.diff(lineageOf(store.db, id)),
+    changes(id) {
+      const row = findSnapshot(store.db, id);
+      if (row === undefined) throw new Error(`snapshot ${id} has no row`);
+      return driver.diff([row, ...stackOf(row.parent ?? undefined)]);
+    },
     async view(id, body) {
       const at = join(run.dir, `view-${newId()}`);
       mkdirSync(at);
@@ -215,17 +217,11 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
 }
 
 /**
- * Removes what a commit left, its empty folders, once this process waits for something: that takes some milliseconds, in
- * which the next step can run already. Where it fails, the end of the run removes them.
+ * Removes what a commit left, its empty folders, while the next step runs already: to remove a folder is to wait for the disk, a millisecond
+ * each on ext4. What is still there at the end of the run goes with its folder.
  */
-function discardLater(driver: SnapshotDriver, dir: string): void {
-  setImmediate(() => {
-    try {
-      driver.discard(dir);
-    } catch {
-      // Left to the end of the run.
-    }
-  });
+function removeLater(dir: string): void {
+  rm(dir, { recursive: true, force: true }, () => {});
 }
 
 /** Says what a missing folder of a snapshot means: somebody removed it, for no row is without its files. */

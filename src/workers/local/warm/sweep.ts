@@ -3,13 +3,13 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SnapshotId } from '../../../plan/index.ts';
 import { transaction } from '../../../store/database.ts';
+import { foldsOf, namedFolders } from '../../../store/folds.ts';
 import { liveRuns } from '../../../store/runs.ts';
 import type { RunPlace } from '../run-place.ts';
-import { namedFolders } from '../sweep.ts';
 
 /** Results of the warm lane that no builder, image, other snapshot, kept workspace or living run needs. */
 const unneeded = `
-  SELECT id, folders, folded FROM snapshots s WHERE kind <> 'clean'
+  SELECT id, folders, ${foldsOf('s.id')} AS folds FROM snapshots s WHERE kind <> 'clean'
     AND NOT EXISTS (SELECT 1 FROM warm_steps WHERE base = s.id OR result = s.id)
     AND NOT EXISTS (SELECT 1 FROM images WHERE snapshot = s.id)
     AND NOT EXISTS (SELECT 1 FROM snapshots c WHERE c.parent = s.id)
@@ -39,11 +39,11 @@ export function sweepWarm(place: RunPlace): void {
       const found = store.db.prepare(unneeded).all(others) as {
         id: SnapshotId;
         folders: string;
-        folded: string | null;
+        folds: string;
       }[];
       const folders = found.flatMap((row) => [
         ...(JSON.parse(row.folders) as string[]),
-        ...(row.folded === null ? [] : [row.folded]),
+        ...(JSON.parse(row.folds) as string[]),
       ]);
       // If this process is killed before they are gone: a sweep of its run removes what these name and no row does.
       for (const folder of folders) mkdirSync(join(place.runDir, folder), { recursive: true });
@@ -67,7 +67,7 @@ export function removeSnapshot(place: RunPlace, id: SnapshotId): void {
 
 function removeFolders({ store, snapshots, runDir }: RunPlace, folders: readonly string[]): void {
   if (folders.length === 0) return;
-  const named = namedFolders(store);
+  const named = namedFolders(store.db);
   for (const folder of folders) if (!named.has(folder)) snapshots.driver.remove(folder);
   for (const folder of folders) rmSync(join(runDir, folder), { recursive: true, force: true });
 }
