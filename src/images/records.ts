@@ -104,7 +104,7 @@ function taggedSo(
 
 /** Notes that a clean build gives the same image. */
 function setVerified(db: Database, id: string): void {
-  db.prepare("UPDATE images SET state = 'verified' WHERE id = ?").run(id);
+  db.prepare("UPDATE images SET state = 'verified' WHERE id = ? AND state <> 'verified'").run(id);
 }
 
 /** Gives the name to an image. What a registry said of the name no longer counts. */
@@ -115,11 +115,10 @@ export function putTag(db: Database, name: string, id: string): void {
 
 /** The same (for a normalised name) where a registry said so. */
 export function tagFromRegistry(db: Database, name: string, id: string): void {
-  db.prepare('INSERT OR REPLACE INTO tags (name, image, updated_ms) VALUES (?, ?, ?)').run(
-    name,
-    id,
-    Date.now(),
-  );
+  db.prepare(
+    `INSERT INTO tags (name, image, updated_ms) VALUES (?, ?, ?) ON CONFLICT (name) DO
+     UPDATE SET image = excluded.image, updated_ms = excluded.updated_ms WHERE image <> excluded.image`,
+  ).run(name, id, Date.now());
 }
 
 /** Notes the digest of the image's manifest, by which it can be named then. */
