@@ -13,6 +13,7 @@ import {
   type RawDockerfileFlags,
   readDockerfileFlags,
 } from './dockerfile-flags.ts';
+import { mainOptions } from './help.ts';
 import { standardOutput } from './io.ts';
 import { type OutputFlag, outputTypes, parseOutputs } from './outputs.ts';
 import { type ProgressMode, progressModes } from './progress/renderer.ts';
@@ -106,11 +107,9 @@ export function storeOption(): Option {
 
 /** Adds the flags that decide what a plan is. */
 export function addPlanFlags(command: Command): Command {
-  return addDockerfileFlags(command)
+  command
     .option('-f, --file <file>', 'the build file, when PATH alone does not name it')
     .option('--target <stage>', 'stop at this stage')
-    .option('--settings <file>', "a file with the spec's settings")
-    .addOption(repeatable('--set <name=value>', "one of the spec's settings; wins over the file"))
     .option('--no-cache', 'run every step')
     .addOption(repeatable('--no-cache-filter <stage>', 'run the steps of this stage'))
     .option('--network <mode>', 'network of the steps: host, none or nat')
@@ -118,31 +117,40 @@ export function addPlanFlags(command: Command): Command {
       '--platform <platforms>',
       "the image's platform, or several with commas: then an index; for specs this machine's own",
     )
-    .addOption(storeOption());
+    .addOption(storeOption())
+    .optionsGroup('For Dockerfiles:');
+  return addDockerfileFlags(command)
+    .optionsGroup('For specs:')
+    .option('--settings <file>', 'a file with settings')
+    .addOption(repeatable('--set <name=value>', 'one of the settings; wins over the file'))
+    .optionsGroup(mainOptions);
 }
 
 /** Adds the flags that only a build takes. */
 export function addBuildFlags(command: Command): Command {
-  return addPlanFlags(command)
+  command
     .addOption(repeatable('-t, --tag <name[:tag]>', 'name the image'))
-    .addOption(repeatable('--label <name=value>', 'add a label to the image'))
     .addOption(
       repeatable('-o, --output <output>', `write the image: type=T,dest=D; T is ${outputTypes.join(', ')}`),
     )
     .option('--push', 'short for -o type=registry: send the image where its names say', false)
-    .option('--load', 'short for -o type=docker: into the running Docker daemon', false)
+    .option('--load', 'short for -o type=docker: into the running Docker daemon', false);
+  return addPlanFlags(command)
+    .addOption(repeatable('--label <name=value>', 'add a label to the image'))
+    .option('--iidfile <file>', "write the image's digest to this file")
+    .option('--metadata-file <file>', 'write what was built to this file, as JSON')
+    .option('--progress <mode>', `how to show progress: ${progressModes.join(', ')}`, 'auto')
+    .option('--stats', 'show what each command used: time, CPU, memory, disk', false)
+    .option('-q, --quiet', "show only the image's digest", false)
+    .option('--provenance <false>', 'as for docker; there are no attestations', 'false')
+    .option('--sbom <false>', 'as for docker; there are no attestations', 'false')
+    .optionsGroup('Compute:')
     .option('--cpus <count>', 'cores of each run')
     .option('--memory <size>', 'memory of each run: 512m, 2g')
     .option('--pids <count>', 'processes of each run')
     .option('--timeout <duration>', 'longest time of each run: 90s, 30m')
     .option('--jobs <count>', 'steps run at once (default: as many as there are cores)')
-    .option('--iidfile <file>', "write the image's digest to this file")
-    .option('--metadata-file <file>', 'write what was built to this file, as JSON')
-    .option('--progress <mode>', `how to show progress: ${progressModes.join(', ')}`, 'auto')
-    .option('--stats', 'show what each command used: time, CPU, memory, disk', false)
-    .option('--provenance <false>', 'as for docker; there are no attestations', 'false')
-    .option('--sbom <false>', 'as for docker; there are no attestations', 'false')
-    .option('-q, --quiet', "show only the image's digest", false);
+    .optionsGroup(mainOptions);
 }
 
 /** Adds the flag of warm rebuilds. */

@@ -1,5 +1,8 @@
-/** Examples at the end of a command's help. */
+/** What commands' helps share: the heading of their options, and examples at the end. */
 import type { Command } from 'commander';
+
+/** Heading of what stands in no group of its own, as commander has it. */
+export const mainOptions = 'Options:';
 
 /** Widest line of examples that is told beside its meaning. */
 const helpColumns = 79;

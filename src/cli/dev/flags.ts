@@ -1,6 +1,7 @@
 /** The flags of `dev` beyond those of `build`. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { wrongUse } from '../../kit/errors.ts';
+import { mainOptions } from '../help.ts';
 import { repeatable } from '../repeatable.ts';
 import { type RunFlags, readRunFlags } from '../run/flags.ts';
 import { parseChoice, parseCpus, parseDuration } from '../values.ts';
@@ -36,53 +37,29 @@ export interface DevFlags {
 
 export function addDevFlags(command: Command): Command {
   return command
-    .option('--run', 'run the image, and swap it for each new one when that is healthy', false)
-    .addOption(
-      repeatable(
-        '-p, --publish <host:port>',
-        'with --run: a port of the host that leads to the newest healthy run',
-      ),
-    )
-    .addOption(
-      repeatable('-v, --volume <source:place[:ro]>', 'with --run: show a volume, or a folder of the host'),
-    )
-    .addOption(repeatable('-e, --env <name[=value]>', 'with --run: a variable'))
-    .addOption(repeatable('--env-file <file>', 'with --run: a file with a variable a line'))
-    .addOption(
-      new Option(
-        '--run-network <mode>',
-        'with --run: nat, none, or host (the old run ends before the new one starts)',
-      ).default('nat'),
-    )
-    .addOption(
-      new Option(
-        '--alive <duration>',
-        'with --run: healthy after so long, where neither HEALTHCHECK nor -p tell',
-      ).default('1s'),
-    )
-    .addOption(
-      new Option('--health-timeout <duration>', 'with --run: longest time until it is healthy').default(
-        '30s',
-      ),
-    )
     .option('--exec <command>', 'run this command of the host after each new image; it finds CAMBIUM_IMAGE')
-    .option('--verify <when>', 'idle: verify warm images when nobody edits and the machine has little to do')
-    .addOption(
-      new Option('--idle-after <duration>', 'with --verify idle: after so long without an edit').default(
-        '20s',
-      ),
-    )
-    .addOption(
-      new Option('--idle-load <load>', 'with --verify idle: at most this load a core, over a minute').default(
-        '0.5',
-      ),
-    )
     .option(
       '--clean',
       'end the live builder of this build file, forget its last results, and do no more',
       false,
     )
-    .option('--reset', 'end the live builder: the next one starts from the last good results', false);
+    .option('--reset', 'end the live builder: the next one starts from the last good results', false)
+    .option('--run', 'run the image, and swap it for each new one when that is healthy', false)
+    .option('--verify <when>', 'idle: verify warm images when nobody edits and the machine has little to do')
+    .optionsGroup('With --run:')
+    .addOption(
+      repeatable('-p, --publish <host:port>', 'a port of the host that leads to the newest healthy run'),
+    )
+    .addOption(repeatable('-v, --volume <source:place[:ro]>', 'show a volume, or a folder of the host'))
+    .addOption(repeatable('-e, --env <name[=value]>', 'a variable'))
+    .addOption(repeatable('--env-file <file>', 'a file with a variable a line'))
+    .option('--run-network <mode>', 'nat, none, or host (the old run ends before the new one starts)', 'nat')
+    .option('--alive <duration>', 'healthy after so long, where neither HEALTHCHECK nor -p tell', '1s')
+    .option('--health-timeout <duration>', 'longest time until it is healthy', '30s')
+    .optionsGroup('With --verify idle:')
+    .option('--idle-after <duration>', 'after so long without an edit', '20s')
+    .option('--idle-load <load>', 'at most this load a core, over a minute', '0.5')
+    .optionsGroup(mainOptions);
 }
 
 /** Reads them; `argv` is what stands behind `--`. Throws `UserError`s of wrong use. */
