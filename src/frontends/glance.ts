@@ -7,7 +7,7 @@
 import { type Identities, type KeyedStep, keyPlanInTurns } from '../build/keys.ts';
 import { canonicalJson } from '../kit/digest.ts';
 import { lstatSync, waysToLook } from '../kit/host-files.ts';
-import { beginNotes, forgetSeen, seesAgain, type Way } from '../kit/looks.ts';
+import { beginNotes, forgetSeen, recall, seesAgain, type Way } from '../kit/looks.ts';
 import { expectEntries } from '../kit/read-folder.ts';
 import type { Plan, SnapshotId, Source, StepId, StepKey } from '../plan/index.ts';
 import type { InputFacts } from '../store/builds.ts';
@@ -102,12 +102,7 @@ async function unchanged(
   if (kept.asked !== asked) return undefined;
   expectEntries(read.bytes.length / bytesOfEntry);
   try {
-    let at = 0;
-    for (const [way, path, lengths] of kept.looks) {
-      const bytes = read.bytes.subarray(at);
-      if (!seesAgain(ways.get(way) as Way<unknown>, path, lengths, bytes)) return undefined;
-      for (const length of lengths) at += length;
-    }
+    if (!allSeenAgain(kept.looks, read.bytes)) return undefined;
     for (const [source, image] of kept.images)
       if (canonicalJson(await resolveImage(source)) !== canonicalJson(image)) return undefined;
   } catch {
@@ -115,6 +110,22 @@ async function unchanged(
     return undefined;
   }
   return kept;
+}
+
+/** Whether each look sees what it saw. The build that has to look by itself after all does so faster. */
+function allSeenAgain(looks: Kept['looks'], bytes: Uint8Array): boolean {
+  let isSame = true;
+  let at = 0;
+  for (const [name, path, lengths] of looks) {
+    const way = ways.get(name) as Way<unknown>;
+    const before = lengths.map((length) => {
+      at += length;
+      return bytes.subarray(at - length, at);
+    });
+    if (isSame) isSame = seesAgain(way, path, before);
+    else recall(way, path, before);
+  }
+  return isSame;
 }
 
 /** About: of its metadata and its name. */

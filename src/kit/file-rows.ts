@@ -29,6 +29,25 @@ const field = {
 
 export const rowFields = 16;
 
+export interface FolderEntries {
+  /** Each ended by a zero. */
+  nameBytes: Uint8Array;
+  /** In the order of the names. */
+  rows: FileRows;
+}
+
+export interface ReadFolder extends FolderEntries {
+  /** Of the folder itself, before its entries were listed. */
+  own: FileRows;
+}
+
+/** The same as bytes, wherever they lie. */
+export interface FolderBytes {
+  own: Uint8Array;
+  nameBytes: Uint8Array;
+  rowBytes: Uint8Array;
+}
+
 /** A view of the `index`-th row. */
 export function rowAt(rows: FileRows, index: number): FileRows {
   return rows.subarray(index * rowFields, (index + 1) * rowFields);
@@ -56,6 +75,12 @@ export function typeOfRow(rows: FileRows, index = 0): EntryType {
 /** Type and permissions, as `st_mode` has them. */
 export function modeOfRow(rows: FileRows, index = 0): number {
   return rows[index * rowFields + field.mode] as number;
+}
+
+/** Of these bytes, wherever they lie. */
+export function rowsOfBytes(bytes: Uint8Array): FileRows {
+  // Not `slice`, which a Buffer has otherwise.
+  return new Uint32Array(new Uint8Array(bytes).buffer);
 }
 
 export function bytesOfRows({ buffer, byteOffset, byteLength }: FileRows): Uint8Array {
@@ -90,6 +115,11 @@ export function readRow(row: FileRows): RowMetadata {
     ctimeNs: timeIn(row, field.ctime),
     device: { major: rdev >>> 20, minor: rdev & 0xfffff },
   };
+}
+
+/** A number for each file system. */
+export function deviceOfRow(row: FileRows): number {
+  return row[field.dev] as number;
 }
 
 /** Whether two rows are of one file in one state: any change of it shows in its ctime at least. */

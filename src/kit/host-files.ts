@@ -4,10 +4,18 @@
  */
 import * as fs from 'node:fs';
 import { errnoOf } from './errors.ts';
-import { bytesOfRows, type FileRows, rowOfStats } from './file-rows.ts';
+import {
+  bytesOfRows,
+  type FileRows,
+  type FolderBytes,
+  type FolderEntries,
+  type ReadFolder,
+  rowOfStats,
+  rowsOfBytes,
+} from './file-rows.ts';
 import { lookAt, noteLook, type Way } from './looks.ts';
 import { fsPath } from './names.ts';
-import { bytesOfNames, type FolderEntries, readFolder, rowOfEntry } from './read-folder.ts';
+import { bytesOfNames, readFolder, readFolderAfter, rowOfEntry } from './read-folder.ts';
 import * as stat from './stat.ts';
 
 /** What is seen, or the code of the error that keeps one from it. */
@@ -59,12 +67,23 @@ const real: Way<Or<[string]>> = {
   bytesOf: (seen) => bytesOf(seen, ([path]) => Buffer.from(path)),
 };
 
-const folder: Way<FolderEntries> = {
+const folder: Way<ReadFolder> = {
   name: 'folder',
   see: readFolder,
-  bytesOf: ({ nameBytes, rows }) => [nameBytes, bytesOfRows(rows)],
-  rowsOf: ({ rows }) => [rows],
+  bytesOf: ({ own, nameBytes, rows }) => [bytesOfRows(own), nameBytes, bytesOfRows(rows)],
+  rowsOf: ({ own, rows }) => [own, rows],
+  after: {
+    see: (path, before) => readFolderAfter(path, partsOfFolder(before)),
+    from(before) {
+      const { own, nameBytes, rowBytes } = partsOfFolder(before);
+      return { own: rowsOfBytes(own), nameBytes, rows: rowsOfBytes(rowBytes) };
+    },
+  },
 };
+
+function partsOfFolder([own, nameBytes, rowBytes]: readonly Uint8Array[]): FolderBytes {
+  return { own, nameBytes, rowBytes } as FolderBytes;
+}
 
 /** All ways to look that this module knows. */
 export const waysToLook = [entry, target, names, presence, real, folder] as const;

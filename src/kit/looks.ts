@@ -12,6 +12,12 @@ export interface Way<T> {
   bytesOf(seen: T): readonly Uint8Array[];
   /** Metadata that stands for content which isn't among the bytes. */
   rowsOf?(seen: T): readonly FileRows[];
+  /** Where it is faster to look for who knows what was seen before, when nothing of it was young. */
+  after?: {
+    see(path: string, before: readonly Uint8Array[]): T | 'same';
+    /** What was seen before, of its parts. */
+    from(before: readonly Uint8Array[]): T;
+  };
 }
 
 export interface Note {
@@ -30,8 +36,8 @@ export interface Notes {
 }
 
 let noting: ((way: Way<unknown>, path: string, seen: unknown) => void) | undefined;
-/** What was seen a moment ago, for who looks next. */
-const fresh = new Map<string, unknown>();
+/** For who looks next: what was seen a moment ago, or a faster way to see it. */
+const fresh = new Map<string, () => unknown>();
 
 /** Notes from now on what is looked at; undefined where somebody does so already. */
 export function beginNotes(): Notes | undefined {
@@ -41,7 +47,7 @@ export function beginNotes(): Notes | undefined {
   let isYoung = false;
   const note = (way: Way<unknown>, path: string, seen: unknown) => {
     isYoung ||= way.rowsOf?.(seen).some((rows) => !rowsOlderThan(rows, settled)) ?? false;
-    const name = `${way.name} ${path}`;
+    const name = nameOf(way, path);
     // What was seen first: a later change then shows.
     if (!noted.has(name)) noted.set(name, { way: way.name, path, parts: way.bytesOf(seen) });
   };
@@ -61,8 +67,9 @@ export function beginNotes(): Notes | undefined {
 
 /** What is there. */
 export function lookAt<T>(way: Way<T>, path: string): T {
-  const name = `${way.name} ${path}`;
-  const seen = fresh.has(name) ? (fresh.get(name) as T) : way.see(path);
+  const name = nameOf(way, path);
+  const see = fresh.get(name) as (() => T) | undefined;
+  const seen = see === undefined ? way.see(path) : see();
   fresh.delete(name);
   noting?.(way as Way<unknown>, path, seen);
   return seen;
@@ -74,30 +81,38 @@ export function noteLook<T>(way: Way<T>, path: string): void {
 }
 
 /**
- * Whether one sees there what was seen when it was noted: `bytes` holds its parts, which were of these lengths. Who looks next in
- * this process gets what this saw.
+ * Whether one sees there what was seen when it was noted: `before` are its parts. Who looks next in this process gets what this
+ * saw.
  */
-export function seesAgain<T>(
-  way: Way<T>,
-  path: string,
-  lengths: readonly number[],
-  bytes: Uint8Array,
-): boolean {
-  const seen = way.see(path);
-  fresh.set(`${way.name} ${path}`, seen);
+export function seesAgain<T>(way: Way<T>, path: string, before: readonly Uint8Array[]): boolean {
+  const seen = way.after ? way.after.see(path, before) : way.see(path);
+  if (seen === 'same') {
+    fresh.set(nameOf(way, path), () => way.after?.from(before));
+    return true;
+  }
+  fresh.set(nameOf(way, path), () => seen);
   const parts = way.bytesOf(seen);
-  let at = 0;
   return (
-    parts.length === lengths.length &&
-    parts.every((part, index) => {
-      const was = bytes.subarray(at, at + (lengths[index] as number));
-      at += was.length;
-      return Buffer.compare(part, was) === 0;
-    })
+    parts.length === before.length &&
+    parts.every((part, index) => Buffer.compare(part, before[index] as Uint8Array) === 0)
   );
 }
 
-/** What was seen by `seesAgain` is too old for others from now on. */
+/** Who looks there next in this process gains by what was seen when it was noted. */
+export function recall<T>(way: Way<T>, path: string, before: readonly Uint8Array[]): void {
+  const { after } = way;
+  if (after === undefined) return;
+  fresh.set(nameOf(way, path), () => {
+    const seen = after.see(path, before);
+    return seen === 'same' ? after.from(before) : seen;
+  });
+}
+
+/** What `seesAgain` and `recall` left is too old for others from now on. */
 export function forgetSeen(): void {
   fresh.clear();
+}
+
+function nameOf({ name }: { name: string }, path: string): string {
+  return `${name} ${path}`;
 }

@@ -5,6 +5,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -18,7 +20,7 @@ import {
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { enterPrivateMounts, mountOverlay, setXattr, unmount } from '../../src/kit/system.ts';
+import { bindMount, enterPrivateMounts, mountOverlay, setXattr, unmount } from '../../src/kit/system.ts';
 import { readGlance, writeGlance } from '../../src/store/glances.ts';
 import type { Store } from '../../src/store/store.ts';
 import { boxImage } from '../support/box-image.ts';
@@ -78,10 +80,11 @@ function write(path: string, data: string, mode = 0o644): void {
 
 const old = new Date('2020-01-01');
 
-/** A context whose files have times long past. */
-function writeContext(name: string): void {
+/** A context whose files have times long past, so many more beside those that change. */
+function writeContext(name: string, more: number): void {
   write(`${name}/Dockerfile`, 'FROM scratch\nCOPY . /app/\n');
-  for (const file of ['file', 'dir/inner', 'other']) {
+  const others = Array.from({ length: more }, (_, index) => `dir/more${index % 3}/${index}`);
+  for (const file of ['file', 'dir/inner', 'other', ...others]) {
     write(`${name}/${file}`, 'one');
     utimesSync(here.path(name, file), old, old);
   }
@@ -120,6 +123,36 @@ const changes: Record<string, { change: (path: (...names: string[]) => string) =
     },
     runs: true,
   },
+  'a file and a link that have their names exchanged': {
+    change: (path) => {
+      renameSync(path('file'), path('x'));
+      renameSync(path('link'), path('file'));
+      renameSync(path('x'), path('link'));
+    },
+    runs: true,
+  },
+  'a second name of a file': {
+    change: (path) => linkSync(path('file'), path('dir/file')),
+    runs: true,
+  },
+  'a file in the place of a folder': {
+    change: (path) => {
+      renameSync(path('dir'), path('../unseen'));
+      writeFileSync(path('dir'), 'x');
+    },
+    runs: true,
+  },
+  'a file that is replaced twice within a moment': {
+    change: (path) => {
+      for (const data of ['x', 'one']) {
+        rmSync(path('dir/inner'));
+        writeFileSync(path('dir/inner'), data);
+        utimesSync(path('dir/inner'), old, old);
+      }
+    },
+    runs: false,
+  },
+  owner: { change: (path) => chownSync(path('file'), 1, 1), runs: false },
   'one file more': { change: (path) => writeFileSync(path('dir/more'), ''), runs: true },
   'one file less': { change: (path) => rmSync(path('dir/inner')), runs: true },
   'another folder with equal names': {
@@ -147,9 +180,10 @@ const changes: Record<string, { change: (path: (...names: string[]) => string) =
   'only a time': { change: (path) => utimesSync(path('file'), old, new Date('2021-01-01')), runs: false },
 };
 
-test('a copy shows whatever changes of what it takes', async () => {
-  const names = Object.keys(changes).map((_, index) => `context${index}`);
-  names.forEach(writeContext);
+// Few files are looked at in another way than many.
+test.each([0, 120])('a copy shows whatever changes of what it takes, with %i files more', async (more) => {
+  const names = Object.keys(changes).map((_, index) => `in${index}/context`);
+  for (const name of names) writeContext(name, more);
   await settle(names);
   for (const [index, [what, { change, runs }]] of Object.entries(changes).entries()) {
     const name = names[index] as string;
@@ -157,6 +191,99 @@ test('a copy shows whatever changes of what it takes', async () => {
     const changed = build(name);
     expect([what, isAtAGlance(changed), changed.ran.length > 0]).toEqual([what, false, runs]);
     expect([what, build(name).ran]).toEqual([what, []]);
+  }
+});
+
+test('a file system that is mounted over a folder, and one below an overlay, show what they hold', async () => {
+  enterPrivateMounts();
+  writeContext('bound', 120);
+  writeContext('other', 120);
+  writeFileSync(here.path('other/dir/inner'), 'two');
+  writeContext('upper', 120);
+  write('below/dir/more0/earlier', 'x');
+  mkdirSync(here.path('merged'));
+  const merge = () =>
+    mountOverlay({ lowers: [here.path('upper'), here.path('below')], at: here.path('merged') });
+  merge();
+  try {
+    await settle(['bound', 'merged']);
+    bindMount(here.path('other/dir'), here.path('bound/dir'));
+    // The folder of both has the times of the upper one.
+    unmount(here.path('merged'));
+    write('below/dir/more0/later', 'x');
+    merge();
+    for (const [name, file] of [
+      ['bound', 'dir/inner'],
+      ['merged', 'dir/more0/later'],
+    ] as const) {
+      const out = here.path(`out-${name}`);
+      const changed = build(name, '-o', `type=local,dest=${out}`);
+      expect([name, isAtAGlance(changed)]).toEqual([name, false]);
+      expect(readFileSync(join(out, 'app', file))).toEqual(readFileSync(here.path(name, file)));
+    }
+  } finally {
+    unmount(here.path('merged'));
+    unmount(here.path('bound/dir'));
+  }
+});
+
+/** Keys of all steps, in order. */
+function keysOf({ events }: BuildRun): string[] {
+  return events.flatMap((event) =>
+    event.type === 'step-reused' || event.type === 'step-started' ? [event.key] : [],
+  );
+}
+
+/** Numbers below `most`, the same for the same seed. */
+function randomFrom(seed: number): (most: number) => number {
+  let state = seed;
+  return (most) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * most);
+  };
+}
+
+/** Changes something somewhere: names and folders are few, so that the same is met again. */
+function changeAny(top: string, random: (most: number) => number): void {
+  const path = () => {
+    const folder = ['', 'dir', 'dir/more0', 'dir/more1', 'new'][random(5)] as string;
+    return join(top, folder, ['file', 'inner', 'link', '0', '3', '7', 'x', 'y'][random(8)] as string);
+  };
+  const ways: (() => void)[] = [
+    () => writeFileSync(path(), `${random(3)}`),
+    () => utimesSync(path(), old, old),
+    () => chmodSync(path(), random(2) ? 0o600 : 0o755),
+    () => renameSync(path(), path()),
+    () => linkSync(path(), path()),
+    () => symlinkSync('file', path()),
+    () => rmSync(path(), { recursive: true }),
+    () => mkdirSync(path()),
+    () => mkdirSync(join(top, 'new'), { recursive: true }),
+    () => setXattr(path(), 'user.note', Buffer.of(random(3))),
+    () =>
+      writeFileSync(
+        join(top, '.dockerignore'),
+        ['', 'dir/more0\n', 'dir\n!dir/inner\n'][random(3)] as string,
+      ),
+  ];
+  try {
+    ways[random(ways.length)]?.();
+  } catch (error) {
+    // Not everything can be done everywhere.
+    if (typeof (error as { code?: unknown }).code !== 'string') throw error;
+  }
+}
+
+test('whatever changes, the keys are those of a store that knows nothing', async () => {
+  const seed = Date.now() % 1_000_000;
+  const names = Array.from({ length: 12 }, (_, index) => `context${index}`);
+  for (const name of names) writeContext(name, 120);
+  await settle(names);
+  for (const [index, name] of names.entries()) {
+    const random = randomFrom(seed * 100 + index);
+    for (let count = random(4); count >= 0; count--) changeAny(here.path(name), random);
+    const fresh = buildOk([here.path(name)], { store: here.path(`fresh${index}`) });
+    expect([seed, name, keysOf(build(name))]).toEqual([seed, name, keysOf(fresh)]);
   }
 });
 

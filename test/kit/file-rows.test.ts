@@ -1,11 +1,13 @@
 /** Metadata as rows of numbers is what lstat says, however it was read. */
 import {
+  chmodSync,
   closeSync,
   linkSync,
   lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
+  renameSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -13,9 +15,25 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { readRow, rowAt, rowOfPath, rowOfStats, sameRow, typeOfRow } from '../../src/kit/file-rows.ts';
+import {
+  bytesOfRows,
+  type FileRows,
+  readRow,
+  rowAt,
+  rowOfPath,
+  rowOfStats,
+  sameRow,
+  typeOfRow,
+} from '../../src/kit/file-rows.ts';
 import { decodeName, fsPath } from '../../src/kit/names.ts';
-import { bytesOfNames, entryNames, readFolder, rowOfDescriptor } from '../../src/kit/read-folder.ts';
+import {
+  bytesOfNames,
+  entryNames,
+  expectEntries,
+  readFolder,
+  readFolderAfter,
+} from '../../src/kit/read-folder.ts';
+import { rowOfDescriptor } from '../../src/kit/statx.ts';
 import { setTimes } from '../../src/kit/system.ts';
 import { scratch } from '../support/scratch.ts';
 
@@ -59,6 +77,52 @@ test('a folder of many files reads the same by either way', () => {
   closeSync(fd);
   rmSync(folder, { recursive: true });
   expect(rowOfPath(folder)).toBeUndefined();
+});
+
+/** Waits until what changes from now on has another time than this row. */
+function untilTimePasses(row: FileRows): void {
+  const { ctimeNs } = readRow(row);
+  do writeFileSync(here.path('clock'), '');
+  while (lstatSync(here.path('clock'), { bigint: true }).ctimeNs <= ctimeNs);
+}
+
+const changes: Record<string, (path: (name: string) => string) => void> = {
+  nothing: () => {},
+  content: (path) => writeFileSync(path('f1'), 'x'),
+  mode: (path) => chmodSync(path('f2'), 0o600),
+  'one more': (path) => writeFileSync(path('more'), ''),
+  'one less': (path) => rmSync(path('more')),
+  'another name': (path) => renameSync(path('f3'), path('f3-renamed')),
+  'one in the place of another': (path) => renameSync(path('f4'), path('f5')),
+  'a second name': (path) => linkSync(path('f6'), path('f6-too')),
+  'something below': (path) => writeFileSync(path('inner/file'), ''),
+  all: (path) => {
+    for (let index = 10; index < 150; index++) rmSync(path(`f${index}`));
+  },
+};
+
+test('a folder that was read before reads as one that was not', () => {
+  const folder = here.path('known');
+  mkdirSync(join(folder, 'inner'), { recursive: true });
+  for (let index = 0; index < 150; index++) writeFileSync(join(folder, `f${index}`), '');
+  writeFileSync(Buffer.concat([Buffer.from(`${folder}/bytes-`), Buffer.of(0xff)]), '');
+  expectEntries(150);
+  for (const [what, change] of Object.entries(changes)) {
+    const before = readFolder(folder);
+    untilTimePasses(before.own);
+    change((name) => join(folder, name));
+    const bytes = {
+      own: bytesOfRows(before.own),
+      nameBytes: before.nameBytes,
+      rowBytes: bytesOfRows(before.rows),
+    };
+    const after = readFolderAfter(folder, bytes);
+    expect([what, after === 'same']).toEqual([what, what === 'nothing']);
+    expect([what, after === 'same' ? before : after]).toEqual([what, readFolder(folder)]);
+    // What a damaged file gives.
+    for (const nameBytes of [Buffer.alloc(0), Buffer.from('f1'), Buffer.from('nothing\0')])
+      expect(readFolderAfter(folder, { ...bytes, nameBytes })).toEqual(readFolder(folder));
+  }
 });
 
 test('device numbers', () => {

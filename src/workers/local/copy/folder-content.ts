@@ -1,6 +1,6 @@
 /** What a copy sees of a folder: entries as the system lists them. Names are decoded, and sorted, when somebody asks. */
-import { type FileRows, rowAt, rowFields } from '../../../kit/file-rows.ts';
-import { bytesOfNames, entryNames, type FolderEntries } from '../../../kit/read-folder.ts';
+import { type FileRows, type FolderEntries, rowAt, rowFields } from '../../../kit/file-rows.ts';
+import { bytesOfNames, entryNames } from '../../../kit/read-folder.ts';
 
 export interface FolderContent extends FolderEntries {
   /** In the order of the rows. */

@@ -5,7 +5,7 @@ import { errnoOf, wrongUse } from '../../../kit/errors.ts';
 import { type FileRows, sameRow } from '../../../kit/file-rows.ts';
 import type { Work } from '../../../kit/in-turns.ts';
 import { fsPath } from '../../../kit/names.ts';
-import { rowOfDescriptor } from '../../../kit/read-folder.ts';
+import { rowOfDescriptor } from '../../../kit/statx.ts';
 
 const chunk = Buffer.allocUnsafeSlow(1 << 20);
 
