@@ -24,7 +24,8 @@ runtime_needs=
 command -v crun >/dev/null || command -v runc >/dev/null || runtime_needs=crun:crun
 test_needs='make:make crun:crun runc:runc mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs skopeo:skopeo umoci:umoci buildah:buildah podman:podman
   dockerd:docker.io setfattr:attr setfacl:acl setcap:libcap2-bin pigz:pigz busybox:busybox-static rsync:rsync
-  script:bsdutils tmux:tmux git:git curl:curl docker-registry:docker-registry openssl:openssl'
+  script:bsdutils tmux:tmux git:git curl:curl docker-registry:docker-registry openssl:openssl
+  pgrep:procps ssh-agent:openssh-client python3:python3'
 
 missing_packages() {
   for need in "$@"; do
@@ -74,6 +75,8 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
 mkdir -p "$root/dist"
 if [ "$what" = tests ]; then
   install_packages "$program_needs $test_needs" || fail 'the tests need all of them.'
+  # From Debian 13 on it is a package of its own; before, there is none of that name.
+  install_packages docker:docker-cli || fail 'the tests need it.'
 elif [ ! -f "$root/dist/no-packages" ]; then
   # Without them much still works, and `cambium doctor` tells what doesn't: said once, not at each start.
   install_packages "$program_needs $runtime_needs" || : >"$root/dist/no-packages"

@@ -11,7 +11,7 @@ export type StartFailure =
 
 /** How runtimes begin what they say on standard error before or instead of the command. */
 const ownWords =
-  /^(?:runc run failed: |exec \/[^\n]*: |crun: |\[FATAL tini |executable file `|open executable: |chdir `|\{"msg":"exec container process )/;
+  /^(?:runc run failed: |exec \/[^\n]*: |crun: |\[FATAL tini |executable file `|open executable: |the path `|chdir (?:to )?`|\{"msg":"exec container process )/;
 
 /** Whether a text on standard error may be the runtime's: by how it begins, or because its log says the same. */
 export function mayBeRuntimes(bundle: string, text: string): boolean {
@@ -41,9 +41,10 @@ export function startFailure(
   if (/executable file .* not found/.test(said)) return notFound(execMessage(program, said));
   const exec = said.match(/exec:? "?(.*?)"?: (.*)$/s);
   if (exec) return notFound(execMessage(program, exec[2] ?? ''));
-  if (/^open (?:executable|`[^`]*`): /.test(said)) return notFound(execMessage(program, 'permission denied'));
+  if (/^open (?:executable|`[^`]*`): |^the path `[^`]*` (?:exists but|is not a regular file)/.test(said))
+    return notFound(execMessage(program, 'permission denied'));
   const folder = said.match(
-    /(?:mkdir |chdir to cwd \("|chdir `)\s*([^"`]*?)(?:"\).*|`)?: (not a directory|permission denied|no such file.*)$/i,
+    /(?:mkdir |chdir to cwd \("|chdir (?:to )?`)\s*([^"`]*?)(?:"\).*|`)?: (not a directory|permission denied|no such file.*)$/i,
   );
   if (folder) return notFound(`The working folder ${folder[1]} can't be used: ${folder[2]?.toLowerCase()}.`);
   return {
