@@ -2,7 +2,7 @@
  * The C library, bound when it is first called: a build with nothing to do needs none of it. Only this folder's modules use
  * these bindings.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, fstatSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type koffiModule from 'koffi';
 
@@ -15,12 +15,39 @@ function load() {
   if (loaded === undefined) {
     const koffi = loadKoffi();
     loaded = { koffi, libc: koffi.load(null) };
+    endAtOnce(loaded.libc.func('void _exit(int)') as unknown as NativeFunction);
   }
   return loaded;
 }
 
 /** Of the bundle: folders in which packages are looked for. */
 declare const bundle: { paths: readonly string[] } | undefined;
+
+/**
+ * When a process ends, koffi waits until its standard output and error are on the disk (fsync(2)), with all that was written
+ * before: on a busy disk that is longer than a whole build. So the process ends by _exit(2), after all that listens to its end, unless
+ * Node has something to give back first: the modes of terminals, pipes and sockets.
+ */
+function endAtOnce(exit: NativeFunction): void {
+  const ending = process as unknown as { reallyExit(code?: number): never };
+  const usual = ending.reallyExit.bind(process);
+  ending.reallyExit = (code) => {
+    if ([0, 1, 2].every(isLeftAlone)) exit(code ?? 0);
+    return usual(code);
+  };
+}
+
+/** The number of /dev/null. */
+const nullDevice = 0x103;
+
+function isLeftAlone(fd: number): boolean {
+  try {
+    const stats = fstatSync(fd);
+    return stats.isFile() || stats.rdev === nullDevice;
+  } catch {
+    return false;
+  }
+}
 
 /**
  * The binary by itself, which has all that we use: its package's own way to it reads the program of this process for the C

@@ -1,5 +1,5 @@
 /** Counts what a run may leave on the machine: mounts, cgroups, processes, network namespaces. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStore } from '../../src/store/store.ts';
 
@@ -19,10 +19,7 @@ export function leftovers(dir: string): Leftovers {
     .flatMap((name) => [`/sys/fs/cgroup/${name}/cambium`])
     .concat('/sys/fs/cgroup/cambium')
     .flatMap((folder) => foldersIn(folder).map((name) => join(folder, name)))
-    // What is at work belongs to another test.
-    .filter((folder) =>
-      groupsIn(folder).every((group) => readIfAny(join(group, 'cgroup.procs')).trim() === ''),
-    );
+    .filter(staysEmpty);
   const processes = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {
@@ -32,6 +29,20 @@ export function leftovers(dir: string): Leftovers {
         : [];
     });
   return { mounts, cgroups, processes, runs: foldersIn(join(dir, 'run')) };
+}
+
+const clock = new Int32Array(new SharedArrayBuffer(4));
+
+/** What is at work, or about to begin, belongs to another test. */
+function staysEmpty(cgroup: string): boolean {
+  const isEmpty = () =>
+    existsSync(cgroup) &&
+    groupsIn(cgroup).every((group) => readIfAny(join(group, 'cgroup.procs')).trim() === '');
+  for (let tries = 0; tries < 100; tries++) {
+    if (!isEmpty()) return false;
+    Atomics.wait(clock, 0, 0, 20);
+  }
+  return true;
 }
 
 function groupsIn(folder: string): string[] {

@@ -16,7 +16,7 @@ import { putMountHelpers } from './mount-helpers.ts';
 import { withMounts } from './run-mounts.ts';
 import { memoryFolder, type RunPlace, usualMountpoints } from './run-place.ts';
 import type { RunMount, RunRequest, RunResult } from './runtimes/index.ts';
-import { runContainer } from './runtimes/index.ts';
+import { prepareRun, runContainer } from './runtimes/index.ts';
 import { prepareMountpoints } from './runtimes/mountpoints.ts';
 import type { Workspace } from './snapshots/driver.ts';
 import { startTrace } from './warm/trace.ts';
@@ -25,7 +25,7 @@ export async function executeRun(place: RunPlace, op: RunOp, task: StepTask): Pr
   const { snapshots } = place;
   const startedMs = performance.now();
   // It is up by the time that all is there which the command needs.
-  place.starters?.prepare();
+  if (place.starters) await prepareRun(place.starters);
   // Elsewhere the workspace isn't what the mounts are made in.
   const isRoot = op.root.type === 'snapshot' && op.root.path === '/';
   const workspace = snapshots.fork(task.base, isRoot ? { below: usualMountpoints(place) } : {});

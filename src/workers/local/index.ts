@@ -40,15 +40,6 @@ export function hostIdentity(store: Store): Record<string, string> {
   });
 }
 
-/** While files are copied or brought in, what stands before a runtime starts too. */
-function prepareEarly(starters: Starters): void {
-  try {
-    starters.prepare();
-  } catch {
-    // The run that needs it says what is missing.
-  }
-}
-
 function noSnapshot(): never {
   throw new Error('a folder has no snapshot');
 }
@@ -129,7 +120,8 @@ export function createLocalWorker(store: Store, provisions: Provisions = noProvi
       const { run, snapshots, starters } = await openAndSweep();
       const { op } = task.step;
       const startedMs = performance.now();
-      if (op.type !== 'run' && task.isFollowed) prepareEarly(starters);
+      // While files are copied or brought in, what stands before a runtime starts too. What is missing, the run says.
+      if (op.type !== 'run' && task.isFollowed) await prepareRun(starters).catch(() => {});
       if (op.type === 'run') {
         const place = { store, snapshots, runDir: run.dir, runId: run.id, provisions, starters, ready };
         return executeRun(place, op, task);

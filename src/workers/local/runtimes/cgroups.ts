@@ -126,7 +126,13 @@ export async function removeCgroup(id: string): Promise<void> {
 
 /** The same for a run of which it is known in which hierarchies it has one. */
 export async function removeCgroupFolders(folders: readonly string[]): Promise<void> {
-  for (const folder of folders) await removeFolder(folder);
+  for (const folder of folders) for (const _ of removal(folder)) await sleep(retryMs);
+}
+
+/** As `removeCgroupFolders`, where nobody can wait for a promise. */
+export function removeCgroupFoldersNow(folders: readonly string[]): void {
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (const folder of folders) for (const _ of removal(folder)) Atomics.wait(clock, 0, 0, retryMs);
 }
 
 /**
@@ -168,8 +174,10 @@ export function leftCgroups(): string[] {
 
 /** A cgroup of a process that just ended may be busy for a moment. */
 const patienceMs = 2000;
+const retryMs = 2;
 
-async function removeFolder(folder: string): Promise<void> {
+/** Kills what is in a cgroup and removes it; comes back whenever the kernel needs a moment. */
+function* removal(folder: string): Generator<void> {
   const deadline = Date.now() + patienceMs;
   for (;;) {
     try {
@@ -181,9 +189,9 @@ async function removeFolder(folder: string): Promise<void> {
       if (code === 'ENOENT' || (code === 'EROFS' && !existsSync(folder))) return;
       if (Date.now() > deadline || (code !== 'EBUSY' && code !== 'ENOTEMPTY')) throw error;
     }
-    for (const name of foldersOf(folder)) await removeFolder(`${folder}/${name}`);
+    for (const name of foldersOf(folder)) yield* removal(`${folder}/${name}`);
     for (const pid of (read(`${folder}/cgroup.procs`) ?? '').split('\n')) kill(Number(pid));
-    await sleep(2);
+    yield;
   }
 }
 

@@ -1,6 +1,5 @@
 /** The local worker's way to carry out one run, and what others need of the runtimes. */
 
-import { usuallyHidden } from './own-cgroups.ts';
 import { findRuntime } from './probe.ts';
 import { leavesCgroups } from './programs.ts';
 import { runWith } from './run.ts';
@@ -24,11 +23,11 @@ export type * from './types.ts';
 
 export { openStarters, type Starters };
 
-/** In idle time: all that can be there before a run is known. */
+/** In idle time, or while files are copied: all that can be there before a run is known. */
 export async function prepareRun(starters: Starters): Promise<void> {
   const runtime = await findRuntime();
   starters.sealed(runtime);
-  starters.prepare(leavesCgroups(runtime) ? usuallyHidden() : undefined);
+  starters.prepare({ entersCgroups: leavesCgroups(runtime) });
 }
 
 /** Runs a command isolated, as `runWith` says, with the runtime that works on this machine. */

@@ -7,7 +7,7 @@ import { childrenOf } from './children.ts';
 import { insideOf } from './inside.ts';
 import type { OwnCgroups } from './own-cgroups.ts';
 import { isCrun } from './programs.ts';
-import { hiddenByShell, makeStarter, type Starter, waitForSecondWord } from './starters.ts';
+import { makeStarter, reachedByShell, type Starter, waitForSecondWord } from './starters.ts';
 import type { Inside, RunRequest } from './types.ts';
 
 export interface Launch {
@@ -19,7 +19,7 @@ export interface Launch {
   /** The container's first process is an init. */
   hasInit: boolean;
   /** Cgroups to enter; the runtime makes its own where there are none. */
-  cgroups?: OwnCgroups;
+  cgroups?: OwnCgroups | undefined;
   /** One that waits already, in a folder above the bundle. */
   starter?: Starter | undefined;
   /** The runtime isn't started before `goOn`. */
@@ -56,7 +56,7 @@ export function stateOf(bundle: string, id: string): string {
 
 /** Has a starter run the runtime on a bundle. */
 export function beginWith(
-  { begin, hidden }: Starter,
+  { begin, hidden, entered }: Starter,
   {
     runtime,
     bundle,
@@ -73,7 +73,7 @@ export function beginWith(
     ...(cgroups === undefined ? ['--keep'] : []),
     ...['--pid-file', pidFile(bundle), '--bundle', bundle, id],
   ];
-  writeFileSync(`${bundle}/start`, startScript([runtime, ...args], { cgroups, hidden, waits }));
+  writeFileSync(`${bundle}/start`, startScript([runtime, ...args], { cgroups, hidden, entered, waits }));
   begin(bundle);
 }
 
@@ -82,7 +82,7 @@ export function launch(wanted: Launch): Launched {
   const { runtime, bundle, id, stdio, hasInit, cgroups, starter, waits } = wanted;
   const taken = starter ?? makeStarter(bundle, stdio);
   const { child, ended, goOn } = taken;
-  beginWith(taken, { runtime, bundle, id, ...(cgroups && { cgroups }), waits: waits ?? false });
+  beginWith(taken, { runtime, bundle, id, cgroups, waits: waits ?? false });
   let sent = Promise.resolve();
   const send = (name: Signal) => {
     sent = sent.then(() => sendToRuntime(child, { bundle, hasInit }, name));
@@ -94,21 +94,23 @@ export function launch(wanted: Launch): Launched {
 }
 
 /**
- * What the starter's shell does: it enters the cgroups (`0` in their lists means itself), and becomes the runtime. `hidden`: the
- * mount that it hid already.
+ * What the starter's shell does: it enters the cgroups (`0` in their lists means itself), and becomes the runtime. `hidden` and
+ * `entered`: what it did already.
  */
 function startScript(
   command: readonly string[],
-  { cgroups, hidden, waits }: { cgroups: OwnCgroups | undefined; hidden: string | undefined; waits: boolean },
+  {
+    cgroups,
+    hidden,
+    entered,
+    waits,
+  }: Pick<Launch, 'cgroups'> & Pick<Starter, 'hidden' | 'entered'> & { waits: boolean },
 ): string {
-  const reached = (folder: string) =>
-    hidden !== undefined && folder.startsWith(`${hidden}/`)
-      ? hiddenByShell + folder.slice(hidden.length)
-      : folder;
+  const toEnter = (cgroups?.folders ?? []).filter((folder) => !entered?.folders.includes(folder));
   const toHide = cgroups?.hidden === hidden ? undefined : cgroups?.hidden;
   const lines = [
-    ...(cgroups?.folders ?? []).map(
-      (folder) => `echo 0 >${quoted(`${reached(folder)}/cgroup.procs`)} || exit 1`,
+    ...toEnter.map(
+      (folder) => `echo 0 >${quoted(`${reachedByShell(folder, hidden)}/cgroup.procs`)} || exit 1`,
     ),
     ...(toHide === undefined ? [] : [`umount ${quoted(toHide)} || exit 1`]),
     // To enter a cgroup takes the kernel some milliseconds: that is over by then.

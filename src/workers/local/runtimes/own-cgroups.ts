@@ -16,6 +16,8 @@ const cpuPeriodUs = 100_000;
 const runtimeProcesses = 1;
 
 export interface OwnCgroups {
+  /** Names them: of the run, or of the starter that was in them before it. */
+  id: string;
   /** Folders of the run, one for each hierarchy that counts. */
   folders: readonly string[];
   /** Where both versions are mounted, the runtime can't cope with the second one and must not see it. */
@@ -24,18 +26,27 @@ export interface OwnCgroups {
 
 /** Makes the cgroups of the run `id`; `removeCgroup` takes them away. Throws a `UserError` for a limit that can't be set. */
 export function makeCgroups(id: string, limits: Limits, { freezes = false } = {}): OwnCgroups {
+  const { cgroups, counting } = makeFolders(id, limits, freezes);
+  limit(id, counting, limits);
+  confineDevices(id, counting);
+  return cgroups;
+}
+
+/** Those of a run of which nothing is known yet, for a starter to wait in; `makeCgroups` makes them what the run needs. */
+export function makeUsualCgroups(id: string): OwnCgroups {
+  return makeFolders(id, {}, false).cgroups;
+}
+
+function makeFolders(
+  id: string,
+  limits: Limits,
+  freezes: boolean,
+): { cgroups: OwnCgroups; counting: Hierarchy[] } {
   const { counting, unified, hidden } = countingFor(limits, freezes);
   if (unified !== undefined) delegate(unified.mount);
   const folders = counting.map(({ mount }) => mount + cgroupPath(id));
   for (const { mount } of counting) makeCgroup(mount, cgroupPath(id));
-  limit(id, counting, limits);
-  confineDevices(id, counting);
-  return { folders, hidden };
-}
-
-/** What a run without limits of its own won't see: `hidden` of its cgroups. */
-export function usuallyHidden(): string | undefined {
-  return countingFor({}, false).hidden;
+  return { cgroups: { id, folders, hidden }, counting };
 }
 
 function countingFor(

@@ -32,10 +32,13 @@ export async function runWith(runtime: string, request: RunRequest): Promise<Run
   const undoMountpoints = prepareAll(request.rootfs, mounts);
   let nat: NatNetwork | undefined;
   let own: OwnCgroups | undefined;
+  let starter = request.stdio === 'pipe' ? request.starters?.take() : undefined;
   try {
     if (request.network === 'nat') nat = await openNat(request.dir, request.ports);
     const init = request.init ? findInit() : undefined;
-    const cgroups = leavesCgroups(runtime) ? makeCgroups(request.id, request.limits) : undefined;
+    const cgroups = leavesCgroups(runtime)
+      ? makeCgroups(starter?.entered?.id ?? request.id, request.limits)
+      : undefined;
     own = cgroups;
     const seccomp = filterOf(request);
     const copy = `${request.dir}/filter`;
@@ -50,14 +53,14 @@ export async function runWith(runtime: string, request: RunRequest): Promise<Run
     };
     const config = ociConfig({ request, identity, mounts, seccomp, shortcut, ...found });
     writeFileSync(`${request.dir}/config.json`, JSON.stringify(config), { mode: 0o600 });
-    const result = await execute(request, runtime, {
-      hasInit: init !== undefined,
-      ...(cgroups && { cgroups }),
-    });
+    const running = execute(request, runtime, { hasInit: init !== undefined, cgroups, starter });
+    starter = undefined;
+    const result = await running;
     if (seccomp && cgroups) rememberFilter(runtime, seccomp, copy);
     return result;
   } finally {
     try {
+      starter?.drop();
       nat?.close();
       undoMountpoints();
     } finally {
@@ -89,22 +92,20 @@ function findInit(): string | undefined {
 async function execute(
   request: RunRequest,
   runtime: string,
-  facts: Pick<Launch, 'hasInit' | 'cgroups'>,
+  facts: Pick<Launch, 'hasInit' | 'cgroups' | 'starter'>,
 ): Promise<RunResult> {
   const bundle = request.dir;
   const { id, stdio } = request;
   const program = request.starters?.sealed(runtime) ?? runtime;
-  const starter = stdio === 'pipe' ? request.starters?.take() : undefined;
   const { child, ended, goOn, send, kill, inside } = launch({
     runtime: program,
     bundle,
     id,
     stdio,
-    starter,
     waits: request.ready !== undefined,
     ...facts,
   });
-  if (request.isFollowed) request.starters?.prepare(facts.cgroups?.hidden);
+  if (request.isFollowed) request.starters?.prepare({ entersCgroups: facts.cgroups !== undefined });
   const output = listen(child, request);
   request.onLaunch?.(send, inside);
 
@@ -117,7 +118,7 @@ async function execute(
   const stopped = stop.why();
 
   const wallMs = Math.round(performance.now() - started);
-  const { oomKills, ...used } = readUsage(request.id);
+  const { oomKills, ...used } = readUsage(facts.cgroups?.id ?? id);
   const usage = { wallMs, ...used };
   const failure =
     exitCode === 0 || stopped ? undefined : startFailure(bundle, request.argv, output?.held() ?? '');

@@ -8,6 +8,9 @@ import { basename } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { outside } from '../../../kit/errors.ts';
 import { bindMount } from '../../../kit/system.ts';
+import { newId } from '../../../store/runs.ts';
+import { removeCgroupFoldersNow } from './cgroups.ts';
+import { makeUsualCgroups, type OwnCgroups } from './own-cgroups.ts';
 import { findProgram } from './programs.ts';
 import type { RunRequest } from './types.ts';
 
@@ -15,21 +18,28 @@ export interface Starter {
   child: ChildProcess;
   /** A mount that it hid from the run already. */
   hidden: string | undefined;
+  /** Cgroups that it is in already, for its run to use and to remove. */
+  entered: OwnCgroups | undefined;
   /** Resolves when all of the run's processes are gone and its output was read. Never rejects. */
   ended: Promise<{ exitCode: number }>;
   /** Has it run the shell script `start` of `folder`, which lies at or below the starter's own. */
   begin(folder: string): void;
   /** To a script that stops at `waitForSecondWord`. */
   goOn(): void;
+  /** Ends one that got no word, with its cgroups. */
+  drop(): void;
 }
 
 /** Starters of one process; dispose of it at the end. */
 export interface Starters extends Disposable {
   /** Host path at which a runtime can be started, but not be written to. */
   sealed(runtime: string): string;
-  /** Sees to it that one is waiting, for a run whose output comes to us, and from which the mount `hidden` is hidden. */
-  prepare(hidden?: string): void;
-  /** The one that waits. */
+  /**
+   * Sees to it that one is waiting, for a run whose output comes to us. Unless the runtime makes its own, it waits in cgroups: to
+   * enter the first one after a while takes the kernel 10 to 25 ms, until all processors have seen that it happens.
+   */
+  prepare(options: { entersCgroups: boolean }): void;
+  /** The one that waits: it is given its word, or dropped. */
   take(): Starter | undefined;
 }
 
@@ -38,23 +48,31 @@ export interface Starters extends Disposable {
  * asks whether we are there (a socket on descriptor 3), and goes on only when we answer: with the folder of the run.
  */
 const waitForWord = `if [ "$1" != "" ]; then exec 4<"$1" && umount -l "$1" || exit 1; fi
+shift
+for folder; do echo 0 >"$folder/cgroup.procs" || exit 1; done
 echo >&3 && read -r folder <&3 || exit 1
 . "./$folder/start"`;
 
 /** For a script that a starter runs. */
 export const waitForSecondWord = 'read -r word <&3 || exit 1';
 
-/** Where the shell still reaches a folder that it has unmounted. */
-export const hiddenByShell = '/proc/self/fd/4';
+/** Where the shell still reaches a folder below the mount `hidden`, which it has unmounted. */
+export function reachedByShell(folder: string, hidden: string | undefined): string {
+  return hidden !== undefined && folder.startsWith(`${hidden}/`)
+    ? `/proc/self/fd/4${folder.slice(hidden.length)}`
+    : folder;
+}
 
 /**
  * Starts the programs up to the shell. They live in a PID namespace of their own, in which the container will be, so that all of it
  * dies with one process; that one dies with ours (parent-death signal). What is mounted later arrives there (propagation).
+ * `entered`: cgroups that it enters and waits in.
  * Throws a `UserError` where a program is missing.
  */
-export function makeStarter(folder: string, stdio: RunRequest['stdio'], hidden?: string): Starter {
-  const [program, ...rest] = programs(hidden) as [string, ...string[]];
-  return starterOf(folder, hidden, required('setpriv'), ['--pdeathsig', 'KILL', program, ...rest], {
+export function makeStarter(folder: string, stdio: RunRequest['stdio'], entered?: OwnCgroups): Starter {
+  const [program, ...rest] = programs(entered?.hidden, entered?.folders) as [string, ...string[]];
+  const place = { folder, hidden: entered?.hidden, entered };
+  return starterOf(place, required('setpriv'), ['--pdeathsig', 'KILL', program, ...rest], {
     stdio: streams(stdio),
     // Of nobody's terminal: Ctrl-C reaches us alone, and we end the run in order. A terminal's size is told to those
     // of its session only.
@@ -69,10 +87,11 @@ export function makeStarter(folder: string, stdio: RunRequest['stdio'], hidden?:
 export function makeLastingStarter(folder: string, held: number, hidden?: string): Starter {
   const [program, ...rest] = programs(hidden) as [string, ...string[]];
   const stdio = ['ignore', 'ignore', 'ignore', 'pipe', 'ignore', held] as const;
-  return starterOf(folder, hidden, program, rest, { stdio: [...stdio], detached: true });
+  const place = { folder, hidden, entered: undefined };
+  return starterOf(place, program, rest, { stdio: [...stdio], detached: true });
 }
 
-function programs(hidden: string | undefined): string[] {
+function programs(hidden: string | undefined, toEnter: readonly string[] = []): string[] {
   return [
     ...[
       required('unshare'),
@@ -85,12 +104,12 @@ function programs(hidden: string | undefined): string[] {
       '--mount-proc',
     ],
     ...['/bin/sh', '-c', waitForWord, 'sh', hidden ?? ''],
+    ...toEnter.map((each) => reachedByShell(each, hidden)),
   ];
 }
 
 function starterOf(
-  folder: string,
-  hidden: string | undefined,
+  { folder, hidden, entered }: { folder: string } & Pick<Starter, 'hidden' | 'entered'>,
   program: string,
   args: readonly string[],
   options: SpawnOptions,
@@ -106,15 +125,20 @@ function starterOf(
   socket?.on('error', () => {});
   const asked = new Promise<void>((resolve) => socket?.once('data', () => resolve()));
   return {
-    child,
-    hidden,
-    ended,
+    ...{ child, hidden, entered, ended },
     begin(of) {
       const below = of === folder ? '.' : of.slice(folder.length + 1);
       void asked.then(() => socket?.write(`${below}\n`));
     },
     goOn() {
       void asked.then(() => socket?.write('\n'));
+    },
+    drop() {
+      child.kill('SIGKILL');
+      // Neither it nor its pipes keep this process alive.
+      child.unref();
+      for (const stream of child.stdio) stream?.destroy();
+      if (entered !== undefined) removeCgroupFoldersNow(entered.folders);
     },
   };
 }
@@ -148,22 +172,23 @@ export function openStarters(folder: string): Starters {
       seals.set(runtime, at);
       return at;
     },
-    prepare(hidden) {
-      if (waiting === undefined || !isUp(waiting)) waiting = makeStarter(folder, 'pipe', hidden);
+    prepare({ entersCgroups }) {
+      if (waiting !== undefined && isUp(waiting)) return;
+      waiting?.drop();
+      waiting = undefined;
+      const entered = entersCgroups ? makeUsualCgroups(`${basename(folder)}-${newId()}`) : undefined;
+      waiting = makeStarter(folder, 'pipe', entered);
     },
     take() {
       const taken = waiting;
       waiting = undefined;
-      return taken && isUp(taken) ? taken : undefined;
+      if (taken === undefined || isUp(taken)) return taken;
+      taken.drop();
+      return undefined;
     },
     [Symbol.dispose]() {
-      if (waiting === undefined) return;
-      const { child } = waiting;
+      waiting?.drop();
       waiting = undefined;
-      child.kill('SIGKILL');
-      // Neither it nor its pipes keep this process alive.
-      child.unref();
-      for (const stream of child.stdio) stream?.destroy();
     },
   };
 }

@@ -7,6 +7,7 @@ import { openCaches } from '../caches.ts';
 import { describeFailure } from '../describe-failure.ts';
 import { keepFailed, resolveSteps, runIn } from '../execute-run.ts';
 import type { RunPlace } from '../run-place.ts';
+import { prepareRun } from '../runtimes/index.ts';
 import type { Workspace } from '../snapshots/driver.ts';
 import { type Applied, applyChanges } from './apply.ts';
 import { removeLitter } from './litter.ts';
@@ -20,7 +21,7 @@ export async function runWarm(place: RunPlace, task: WarmTask): Promise<WarmOutc
   const startedMs = performance.now();
   const start = task.last ? task.last.result : task.base;
   // The programs before a runtime get ready while the workspace does.
-  place.starters?.prepare();
+  if (place.starters) await prepareRun(place.starters);
   const workspace = snapshots.fork(start);
   let isDone = false;
   try {
