@@ -35,8 +35,8 @@ export async function transfer(whole: Transfer): Promise<number> {
 type Way = 'cached' | 'direct';
 
 /**
- * Goes on from `done` bytes. Which way is faster depends on the disk, on how much memory is free and on what it costs: each
- * slice takes the way whose last slice was.
+ * Goes on from `done` bytes. Which way is better depends on the disk, on how much memory is free and on what it costs: each
+ * slice takes its way by how long the last ones took.
  */
 async function copySlices(whole: Transfer, done: number, direct: DirectOutput | undefined): Promise<number> {
   const { from, fromAt, to, toAt, length, signal } = whole;
@@ -45,7 +45,7 @@ async function copySlices(whole: Transfer, done: number, direct: DirectOutput | 
     const at = toAt + done;
     // All but the first begin where blocks do.
     const slice = Math.min(sliceBytes - (at % directAlignment), length - done);
-    const way = direct !== undefined && slice === sliceBytes ? fasterOf(tookMs) : 'cached';
+    const way = direct !== undefined && slice === sliceBytes ? wayAfter(tookMs) : 'cached';
     const startMs = performance.now();
     let copied = 0;
     if (way === 'cached') copied = copySlice(from, fromAt + done, to, at, slice);
@@ -60,9 +60,15 @@ async function copySlices(whole: Transfer, done: number, direct: DirectOutput | 
   return done;
 }
 
+/**
+ * What goes through the cache is paid for later too: its pages have to be written, and to be freed, at the latest when the file is
+ * replaced by another, which takes as long as to fill them.
+ */
+const cachedMustBeFasterBy = 3;
+
 /** Each is tried once. */
-function fasterOf({ cached, direct = 0 }: Partial<Record<Way, number>>): Way {
-  return cached !== undefined && direct < cached ? 'direct' : 'cached';
+function wayAfter({ cached, direct = 0 }: Partial<Record<Way, number>>): Way {
+  return cached !== undefined && direct < cached * cachedMustBeFasterBy ? 'direct' : 'cached';
 }
 
 /** Shares as many whole blocks as there are, all or none; returns their bytes. */
