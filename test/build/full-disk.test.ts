@@ -5,18 +5,23 @@ import { afterAll, expect, test } from 'vitest';
 import { isFull } from '../../src/kit/disk-space.ts';
 import { build, buildOk, cambium, cambiumOk } from '../support/cli.ts';
 import { leftovers } from '../support/leftovers.ts';
-import { scratch, scratchOn } from '../support/scratch.ts';
+import { type Scratch, scratch, scratchOn } from '../support/scratch.ts';
 import { specTree } from '../support/spec-tree.ts';
 
 const here = scratch();
 afterAll(() => here[Symbol.dispose]());
 
+/** A tree of stages, and a store on the disk `small` that has the image `good` of it. */
+function builtOn(small: Scratch, name: string) {
+  const at = { store: small.path('store') };
+  const tree = specTree(here.path(name));
+  buildOk([tree.spec, '-t', 'good'], at);
+  return { at, tree };
+}
+
 test('output that finds no room in its log ends nothing in the middle', { timeout: 120_000 }, () => {
   using small = scratchOn('ext4', '64M');
-  const at = { store: small.path('store') };
-  const tree = specTree(here.path('prints'));
-  tree.stages('base');
-  buildOk([tree.spec, '-t', 'good'], at);
+  const { at, tree } = builtOn(small, 'prints');
   tree.stage('fills', 'dd if=/dev/zero of=/data bs=4k || true; echo after');
   tree.stages('base', 'fills');
   const run = build([tree.spec], at);
@@ -30,9 +35,7 @@ test('output that finds no room in its log ends nothing in the middle', { timeou
 
 test('`cache prune` removes what a killed build left, on a full disk too', { timeout: 120_000 }, () => {
   using small = scratchOn('ext4', '64M');
-  const at = { store: small.path('store') };
-  const tree = specTree(here.path('killed'));
-  buildOk([tree.spec, '-t', 'good'], at);
+  const { at, tree } = builtOn(small, 'killed');
   mkdirSync(`${at.store}/run/abcdefghijkl/mnopqrstuvwx/fs`, { recursive: true });
   writeFileSync(`${at.store}/run/abcdefghijkl.lock`, '');
   fill(`${at.store}/run/abcdefghijkl/mnopqrstuvwx/fs/data`);
@@ -51,10 +54,7 @@ test.each(['ext4', 'btrfs'] as const)(
   { timeout: 120_000 },
   (kind) => {
     using small = scratchOn(kind, kind === 'btrfs' ? '200M' : '64M');
-    const at = { store: small.path('store') };
-    const tree = specTree(here.path(`fails-${kind}`));
-    tree.stages('base');
-    buildOk([tree.spec, '-t', 'good'], at);
+    const { at, tree } = builtOn(small, `fails-${kind}`);
     tree.stage('fills', 'dd if=/dev/zero of=/data bs=64k');
     tree.stages('base', 'fills');
     const run = build([tree.spec], at);
@@ -71,9 +71,7 @@ test('a full btrfs is told, whatever fills it, and is used again once there is r
   timeout: 120_000,
 }, () => {
   using small = scratchOn('btrfs', '200M');
-  const at = { store: small.path('store') };
-  const tree = specTree(here.path('full-btrfs'));
-  buildOk([tree.spec, '-t', 'good'], at);
+  const { at, tree } = builtOn(small, 'full-btrfs');
   const sync = () => execFileSync('sync', ['--file-system', small.path('')]);
   const others: string[] = [];
   do {

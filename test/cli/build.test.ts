@@ -1,38 +1,17 @@
 /** Builds by the real command line, from small trees of our own that start from a folder and need no network. */
-import { spawn, spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
+import { startCambium, cambium as toEnd } from '../support/cli.ts';
+import { scratch } from '../support/scratch.ts';
 
-const bundle = fileURLToPath(new URL('../../dist/cambium.cjs', import.meta.url));
-let dir = '';
+const place = scratch();
+const { dir } = place;
+const at = { store: place.path('store'), cwd: dir };
+afterAll(() => place[Symbol.dispose]());
 
-beforeAll(() => {
-  dir = mkdtempSync(join(tmpdir(), 'cambium-build-'));
-});
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
-
-const environment = () => ({
-  PATH: process.env['PATH'],
-  HOME: dir,
-  CAMBIUM_STORE: join(dir, 'store'),
-  NO_COLOR: '1',
-});
-
-function cambium(...args: string[]) {
-  return spawnSync(process.execPath, [bundle, ...args], { encoding: 'utf8', cwd: dir, env: environment() });
-}
+const cambium = (...args: string[]) => toEnd(args, at);
 
 /** A tree with a spec of these stages; each script runs with this machine's programs and writes into `$chroot`. */
 function tree(name: string, stages: Record<string, string>): string {
@@ -69,7 +48,7 @@ test('the first build runs every stage, the second none, and says so', () => {
   const root = tree('twice', { one: 'echo 1 >"$chroot/one"', two: 'echo 2 >"$chroot/two"' });
   const first = cambium('build', root, '-t', 'twice', '--progress', 'plain');
   expect(first.stderr).toMatch(/^built twice in .*: 2 ran, 0 reused$/m);
-  expect(first).toMatchObject({ status: 0, stdout: '' });
+  expect(first).toMatchObject({ code: 0, stdout: '' });
   const second = cambium('build', root, '-t', 'twice');
   expect(second.stderr).toMatch(/CACHED\n/);
   expect(second.stderr).toMatch(/^built twice in .*: 0 ran, 2 reused/m);
@@ -81,7 +60,7 @@ test('a change of one stage runs it and those after it; plan says so before, exp
     b: 'echo b >"$chroot/b"',
     c: 'echo c >"$chroot/c"',
   });
-  expect(cambium('build', root).status).toBe(0);
+  expect(cambium('build', root).code).toBe(0);
   tree('edited', { a: 'echo a >"$chroot/a"', b: 'echo B >"$chroot/b"', c: 'echo c >"$chroot/c"' });
   const plan = JSON.parse(cambium('plan', root, '--json').stdout) as {
     steps: { stage: string; internal: boolean; state: string }[];
@@ -95,9 +74,9 @@ test('a change of one stage runs it and those after it; plan says so before, exp
   expect(explained.stdout).toMatch(/edited\/\S+:2, built just now$/m);
   expect(cambium('explain', 'c').stdout).toMatch(/^ +parent: b\n +- \w{64}\n +\+ \w{64}$/m);
   tree('edited', { a: 'echo a >"$chroot/a"', c: 'echo c >"$chroot/c"' });
-  expect(cambium('build', root).status).toBe(0);
+  expect(cambium('build', root).code).toBe(0);
   expect(cambium('explain', 'b').stdout).toMatch(/, built just now; no build since then has such a step$/m);
-  expect(cambium('explain', 'bb')).toMatchObject({ status: 2 });
+  expect(cambium('explain', 'bb')).toMatchObject({ code: 2 });
 });
 
 test('-q prints the digest alone; --iidfile and --metadata-file hold it', () => {
@@ -137,8 +116,8 @@ describe('a failed stage', () => {
       good: 'true',
       bad: 'echo here >"$chroot/trace"; echo "it broke" >&2; exit 7',
     });
-    const { status, stderr } = cambium('build', root);
-    expect(status).toBe(1);
+    const { code, stderr } = cambium('build', root);
+    expect(code).toBe(1);
     expect(stderr).toContain('step `bad` failed');
     expect(stderr).toContain('7');
     expect(stderr).toMatch(/fails\.spec:2\n/);
@@ -154,13 +133,13 @@ describe('a failed stage', () => {
       'find / -name trace -not -path "/proc/*" | head -n 1; exit 5',
     );
     expect(shell.stdout).toContain('trace');
-    expect(shell.status).toBe(5);
+    expect(shell.code).toBe(5);
   });
 
   test('a mended stage runs, and only what is missing', () => {
     const root = tree('fails', { good: 'true', bad: 'true' });
     expect(cambium('build', root)).toMatchObject({
-      status: 0,
+      code: 0,
       stderr: expect.stringContaining('1 ran, 1 reused'),
     });
   });
@@ -168,21 +147,15 @@ describe('a failed stage', () => {
 
 test('Ctrl-C ends the whole process tree, exits 130, and leaves nothing mounted', async () => {
   const root = tree('slow', { quick: 'true', endless: 'echo begun; sleep 1234 & sleep 1235' });
-  const child = spawn(process.execPath, [bundle, 'build', root, '--progress', 'plain'], {
-    cwd: dir,
-    env: environment(),
-  });
-  let stderr = '';
-  const begun = new Promise<void>((resolve) => {
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-      if (text.includes('begun')) resolve();
+  const { child, ended } = startCambium(['build', root, '--progress', 'plain'], at);
+  await new Promise<void>((resolve) => {
+    child.stderr?.on('data', (data: Buffer) => {
+      if (data.includes('begun')) resolve();
     });
   });
-  await begun;
   child.kill('SIGINT');
-  const status = await new Promise((resolve) => child.on('close', resolve));
-  expect(status).toBe(130);
+  const { code, stderr } = await ended;
+  expect(code).toBe(130);
   expect(stderr).toMatch(/^interrupted after /m);
   expect(spawnSync('pgrep', ['-f', 'sleep 123[45]']).status).toBe(1);
   expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(join(dir, 'store'));
@@ -192,9 +165,9 @@ test('Ctrl-C ends the whole process tree, exits 130, and leaves nothing mounted'
 describe('images and the cache', () => {
   test('what a tag needs stays; what nothing needs goes', () => {
     const root = tree('pruned', { one: 'head -c 300000 /dev/urandom >"$chroot/one"' });
-    expect(cambium('build', root, '-t', 'kept:1').status).toBe(0);
+    expect(cambium('build', root, '-t', 'kept:1').code).toBe(0);
     tree('pruned', { one: 'head -c 300001 /dev/urandom >"$chroot/one"' });
-    expect(cambium('build', root, '-t', 'gone:1').status).toBe(0);
+    expect(cambium('build', root, '-t', 'gone:1').code).toBe(0);
     expect(cambium('image', 'rm', 'gone:1').stdout).toContain('deleted');
     const before = readdirSync(join(dir, 'store/snapshots')).length;
     const dry = JSON.parse(cambium('cache', 'prune', '--all', '--dry-run', '--json').stdout) as {
@@ -204,8 +177,8 @@ describe('images and the cache', () => {
     expect(readdirSync(join(dir, 'store/snapshots'))).toHaveLength(before);
     const done = JSON.parse(cambium('cache', 'prune', '--all', '--json').stdout) as { snapshots: unknown[] };
     expect(readdirSync(join(dir, 'store/snapshots'))).toHaveLength(before - done.snapshots.length);
-    expect(cambium('image', 'inspect', 'kept:1').status).toBe(0);
-    expect(cambium('image', 'export', 'kept:1', '-o', join(dir, 'rootfs')).status).toBe(0);
+    expect(cambium('image', 'inspect', 'kept:1').code).toBe(0);
+    expect(cambium('image', 'export', 'kept:1', '-o', join(dir, 'rootfs')).code).toBe(0);
     expect(readFileSync(join(dir, 'rootfs/one'))).toHaveLength(300_000);
     expect(cambium('build', root).stderr).toContain('1 ran');
   });
@@ -213,22 +186,22 @@ describe('images and the cache', () => {
   test('by size: the longest unused goes first, down to what was asked for', () => {
     const { stdout } = cambium('cache', 'prune', '--keep-size', '1t', '--json');
     expect(JSON.parse(stdout)).toMatchObject({ snapshots: [] });
-    expect(cambium('cache', 'prune', '--keep-size', 'much').status).toBe(2);
+    expect(cambium('cache', 'prune', '--keep-size', 'much').code).toBe(2);
   });
 
   test('tag, ls, diff, history, export, import', () => {
     const root = tree('named', { one: 'echo 1 >"$chroot/one"; chmod 4755 "$chroot/one"' });
-    expect(cambium('build', root, '-t', 'named:1').status).toBe(0);
-    expect(cambium('image', 'tag', 'named:1', 'other:2').status).toBe(0);
+    expect(cambium('build', root, '-t', 'named:1').code).toBe(0);
+    expect(cambium('image', 'tag', 'named:1', 'other:2').code).toBe(0);
     const listed = cambium('image', 'ls').stdout;
     expect(listed).toContain('named:1');
     expect(listed).toContain('other:2');
     expect(cambium('image', 'history', 'named:1').stdout).toContain('one');
     const archive = join(dir, 'named.tar');
-    expect(cambium('image', 'export', 'named:1', '-o', `type=docker,dest=${archive}`).status).toBe(0);
-    expect(cambium('image', 'import', archive, 'back:1')).toMatchObject({ status: 0, stdout: 'back:1\n' });
+    expect(cambium('image', 'export', 'named:1', '-o', `type=docker,dest=${archive}`).code).toBe(0);
+    expect(cambium('image', 'import', archive, 'back:1')).toMatchObject({ code: 0, stdout: 'back:1\n' });
     expect(cambium('image', 'diff', 'named:1', 'back:1', '--json').stdout.trim()).toBe('[]');
-    expect(cambium('image', 'inspect', 'nothing')).toMatchObject({ status: 2 });
+    expect(cambium('image', 'inspect', 'nothing')).toMatchObject({ code: 2 });
     expect(existsSync(`${archive}.tmp`)).toBe(false);
   });
 });

@@ -3,10 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { BuildEvent } from '../../src/plan/index.ts';
+import { buildOk } from '../support/cli.ts';
 import { makeTree, type Tree } from './support/tree.ts';
 
-const program = join(import.meta.dirname, '../../dist/cambium.cjs');
 const apply = (body: string) =>
   `#!/usr/bin/env bash\nbase_dir=$(readlink -nf $(dirname $0)/../..)\nsource $base_dir/lib/prelude_apply.bash\n${body}\n`;
 const config = (name: string) =>
@@ -21,23 +20,10 @@ const files = {
   'stages/c/apply.sh': apply('echo c >> $chroot/log'),
 };
 
-/** Builds, and gives the stages that ran; internal steps don't count. */
+/** Builds, and gives the steps that ran; internal ones don't count. */
 function build(tree: Tree, ...flags: string[]): string[] {
-  const spec = join(tree.dir, 'spec/test.spec');
   const store = join(tree.dir, '../store');
-  const output = execFileSync(
-    process.execPath,
-    [program, 'build', spec, '--store', store, '--progress', 'json', ...flags],
-    {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-      maxBuffer: 1 << 26,
-    },
-  );
-  const events = output
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as BuildEvent);
+  const { events } = buildOk([join(tree.dir, 'spec/test.spec'), ...flags], { store });
   const internal = new Set(
     events.flatMap((event) => (event.type === 'step-planned' && event.internal ? [event.step] : [])),
   );

@@ -75,33 +75,11 @@ beforeAll(async () => {
   run('gzip', '-k', place.path('root.tar'));
   run('zstd', '-q', place.path('root.tar'));
   run('gzip', '-k', place.path('docker.tar'));
-  run(
-    'skopeo',
-    'copy',
-    '--insecure-policy',
-    '--dest-compress',
-    '--dest-compress-format',
-    'gzip',
-    `oci:${place.path('layout')}:1`,
-    `oci:${place.path('gzip')}:1`,
-  );
-  run(
-    'skopeo',
-    'copy',
-    '--insecure-policy',
-    '--dest-compress',
-    '--dest-compress-format',
-    'zstd',
-    `oci:${place.path('layout')}:1`,
-    `oci:${place.path('zstd')}:1`,
-  );
-  run(
-    'skopeo',
-    'copy',
-    '--insecure-policy',
-    `oci:${place.path('layout')}:1`,
-    `docker-archive:${place.path('skopeo-docker.tar')}:thing:1`,
-  );
+  const repack = (to: string, ...flags: string[]) =>
+    run('skopeo', 'copy', '--insecure-policy', ...flags, `oci:${place.path('layout')}:1`, to);
+  for (const format of ['gzip', 'zstd'])
+    repack(`oci:${place.path(format)}:1`, '--dest-compress', '--dest-compress-format', format);
+  repack(`docker-archive:${place.path('skopeo-docker.tar')}:thing:1`);
   expected = listTree(made.folderOf(top));
   diffIds = (await layersOf(made.context, { snapshot: top, root: '/', blobs: false })).map(
     ({ diffId }) => diffId,

@@ -26,6 +26,8 @@ const write = (
   onEvent: (event: BuildEvent) => void = () => {},
 ) => writeOutput(snapshots.context, image, { tar: true, ...request }, { onEvent });
 
+const skopeoCopy = (from: string, to: string) => run('skopeo', 'copy', '--insecure-policy', from, to);
+
 beforeAll(async () => {
   snapshots = plainSnapshots();
   const base = await snapshots.add(
@@ -105,13 +107,7 @@ test('an OCI tar is read by skopeo, which verifies all digests; history and laye
     ['CMD cat', true],
     ['change', false],
   ]);
-  run(
-    'skopeo',
-    'copy',
-    '--insecure-policy',
-    `oci-archive:${place.path('image.tar')}:1`,
-    `dir:${place.path('dir')}`,
-  );
+  skopeoCopy(`oci-archive:${place.path('image.tar')}:1`, `dir:${place.path('dir')}`);
   expect(requireImage(snapshots.context.store.db, digest as string).id).toBe(image.id);
 });
 
@@ -122,20 +118,8 @@ test('a docker tar is also an OCI archive, and is the same twice', async () => {
   expect(second).toEqual(first);
   expect(readFileSync(place.path('a.tar')).equals(readFileSync(place.path('b.tar')))).toBe(true);
   run('tar', '-tf', place.path('a.tar'));
-  run(
-    'skopeo',
-    'copy',
-    '--insecure-policy',
-    `docker-archive:${place.path('a.tar')}:everything:1`,
-    `dir:${place.path('docker')}`,
-  );
-  run(
-    'skopeo',
-    'copy',
-    '--insecure-policy',
-    `oci-archive:${place.path('a.tar')}:1`,
-    `dir:${place.path('oci')}`,
-  );
+  skopeoCopy(`docker-archive:${place.path('a.tar')}:everything:1`, `dir:${place.path('docker')}`);
+  skopeoCopy(`oci-archive:${place.path('a.tar')}:1`, `dir:${place.path('oci')}`);
 });
 
 test('podman loads it', async () => {
