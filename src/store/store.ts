@@ -13,13 +13,13 @@
  *     mountpoints/        what runs have mounts on, for images that lack it
  *     run/RUN/            what one process has under way; rubbish once nobody holds run/RUN/lock
  */
-import { realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { isBtrfs, isFull } from '../kit/disk-space.ts';
 import { errnoOf, explainSystemError, moreRights, outside, readOnlyDisk } from '../kit/errors.ts';
 import { makeFolder } from '../kit/make-folder.ts';
-import { isOnReadOnlyDisk } from '../kit/stat.ts';
+import { isOnReadOnlyDisk, statIfThere } from '../kit/stat.ts';
 import { distrustUnwritten } from './boots.ts';
 import { type Database, openDatabase } from './database.ts';
 
@@ -60,7 +60,8 @@ export function openStore(dir: string): Store {
 }
 
 function openOrMake(given: string): Store {
-  const isNew = statSync(join(given, 'cambium.db'), { throwIfNoEntry: false }) === undefined;
+  const isNew = statIfThere(join(given, 'cambium.db')) === undefined;
+  if (isNew && statIfThere(given)?.isDirectory() === false) throw notAFolder(given);
   if (isNew) makeFolder(given, 0o711);
   // By links the kernel would know the mounts below it under other names than we do.
   const dir = realpathSync.native(given);
@@ -92,14 +93,14 @@ export function makeFolders(dir: string): void {
   for (const folder of folders) makeFolder(join(dir, folder), folder === 'volumes' ? 0o700 : 0o711);
 }
 
+function notAFolder(dir: string, cause?: unknown): Error {
+  return outside('store-not-a-folder', `The store ${dir} is not a folder, and can't be made one.`, { cause });
+}
+
 function storeError(error: unknown, dir: string): unknown {
   const code = errnoOf(error);
   const text = error instanceof Error ? error.message : String(error);
-  if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'ENOENT') {
-    return outside('store-not-a-folder', `The store ${dir} is not a folder, and can't be made one.`, {
-      cause: error,
-    });
-  }
+  if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'ENOENT') return notAFolder(dir, error);
   if (/readonly database|unable to open/i.test(text)) {
     if (isOnReadOnlyDisk(dir)) return readOnlyDisk(`The store ${dir} is on a read-only disk.`, error);
     return outside('no-permission', `The store ${dir} can't be opened for writing.`, {
