@@ -159,7 +159,7 @@ function keyedAgain({ plan, steps }: Kept, worker: Worker): Map<StepId, KeyedSte
 }
 
 function openNotes(
-  { signal }: BuildRequest,
+  { signal, dockerfile }: BuildRequest,
   write: (head: Omit<Kept, 'asked'>, parts: readonly Uint8Array[]) => void,
 ): Glance {
   const notes = beginNotes();
@@ -205,7 +205,7 @@ function openNotes(
     },
     keep() {
       if (notes === undefined || built === undefined || !isIdle || notes.isYoung || signal.aborted) return;
-      if (holdsSecrets(built.plan)) return;
+      if (holdsSecrets(built.plan) || asksForNothing(dockerfile, built.plan)) return;
       const looks = notes.list.map(({ way, path, parts }): Kept['looks'][number] => [
         way,
         path,
@@ -229,6 +229,17 @@ function holdsSecrets({ steps }: Plan): boolean {
     ({ op }) =>
       (op.type === 'run' && Object.keys(op.hiddenEnv ?? {}).length > 0) ||
       (op.type === 'source' && (op.source.type === 'http' || op.source.type === 'git')),
+  );
+}
+
+/** A value that no step has is written nowhere else either: it may be the password of a proxy, or of a context that isn't used. */
+function asksForNothing(dockerfile: BuildRequest['dockerfile'], plan: Plan): boolean {
+  if (dockerfile === undefined) return false;
+  const text = JSON.stringify(plan);
+  const isUsed = (value: string) => text.includes(JSON.stringify(value).slice(1, -1));
+  return (
+    Object.values(dockerfile.buildArgs).some((value) => !isUsed(value)) ||
+    Object.values(dockerfile.contexts).some((source) => source.includes('@'))
   );
 }
 

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { newId } from './runs.ts';
 import type { Store } from './store.ts';
 
 /** The oldest beyond so many go. */
@@ -35,7 +36,7 @@ export function readGlance(store: Store, name: string): { head: unknown; bytes: 
 
 export function writeGlance(store: Store, name: string, head: unknown, parts: readonly Uint8Array[]): void {
   const folder = join(store.dir, 'glances');
-  const temporary = join(folder, `${name}.${process.pid}`);
+  const temporary = join(folder, `${name}.${newId()}`);
   const text = Buffer.from(JSON.stringify(head));
   const length = Buffer.alloc(lengthBytes);
   length.writeUInt32LE(text.length);

@@ -372,15 +372,29 @@ test('what is asked in another way is another build, and a damaged file is none'
   expect([isAtAGlance(build('plain')), build('plain').ran]).toEqual([false, []]);
 });
 
-test('the password of a proxy is written nowhere', async () => {
+test('passwords of proxies, and values that no step has, are written nowhere', async () => {
   boxImage(here);
   const flags = ['--build-arg', 'HTTP_PROXY=http://me:verysecret@nowhere:1'];
   write('proxied/Dockerfile', 'FROM box\nRUN true\n');
   write('plain/Dockerfile', 'FROM box\nRUN true\n');
-  build('proxied', ...flags);
-  // Younger than the other, which so could be kept as well.
+  const unused = [
+    '--build-arg',
+    'TOKEN=verysecret',
+    '--build-context',
+    'x=https://me:verysecret@nowhere:1/x',
+  ];
+  write('without-run/Dockerfile', 'FROM scratch\nCOPY file /file\n');
+  write('without-run/file', 'x');
+  const asked: [string, string[]][] = [
+    ['proxied', flags],
+    ['without-run', flags],
+    ['without-run', unused.slice(0, 2)],
+    ['without-run', unused.slice(2)],
+  ];
+  for (const [path, some] of asked) build(path, ...some);
+  // Younger than the others, which so could be kept as well.
   await settle(['plain']);
-  expect(build('proxied', ...flags).ran).toEqual([]);
+  for (const [path, some] of asked) expect(build(path, ...some).ran).toEqual([]);
   expect(glances()).toHaveLength(1);
   expect(spawnSync('grep', ['-rq', 'verysecret', store()]).status).toBe(1);
 });
