@@ -16,6 +16,7 @@ const BTRFS_IOC_SYNC = 0x9408;
 const BTRFS_IOC_SUBVOL_CREATE = 0x5000940e;
 const BTRFS_IOC_SNAP_DESTROY = 0x5000940f;
 const BTRFS_IOC_SNAP_CREATE_V2 = 0x50009417;
+const BTRFS_IOC_SUBVOL_GETFLAGS = 0x80089419;
 const BTRFS_IOC_SUBVOL_SETFLAGS = 0x4008941a;
 const BTRFS_SUBVOL_RDONLY = 2n;
 const argumentBytes = 4096;
@@ -90,11 +91,15 @@ export function removeSubvolume(path: string): void {
   }
 }
 
+/** Where the subvolume isn't read-only yet, waits until the whole file system is written out, as each change of such a flag does. */
 export function makeReadOnly(path: string): void {
   const fd = openFolder(path);
   try {
     const flags = Buffer.alloc(8);
-    flags.writeBigUInt64LE(BTRFS_SUBVOL_RDONLY);
+    ioctl(fd, BTRFS_IOC_SUBVOL_GETFLAGS, flags, 'BTRFS_IOC_SUBVOL_GETFLAGS');
+    const set = flags.readBigUInt64LE();
+    if ((set & BTRFS_SUBVOL_RDONLY) !== 0n) return;
+    flags.writeBigUInt64LE(set | BTRFS_SUBVOL_RDONLY);
     ioctl(fd, BTRFS_IOC_SUBVOL_SETFLAGS, flags, 'BTRFS_IOC_SUBVOL_SETFLAGS');
   } finally {
     closeSync(fd);

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { totalmem } from 'node:os';
 import { bindMount, makeNode, mountOverlay, mountTmpfs, setXattr, unmount } from '../../kit/system.ts';
-import { listEtc } from './host-identity.ts';
+import { hiddenOfEtc } from './host-identity.ts';
 import { putMountHelpers } from './mount-helpers.ts';
 
 export interface HostBuilder {
@@ -26,10 +26,10 @@ export interface HostBuilder {
 }
 
 /**
- * Mounts a fresh builder root in the folder `dir` (existing, empty). Only for processes in a private mount
- * namespace.
+ * Mounts a fresh builder root in the folder `dir` (existing, empty). What stages put there in bulk lies in the folder `disk`, which may be
+ * the same. Only for processes in a private mount namespace.
  */
-export function mountHostBuilder(dir: string): HostBuilder {
+export function mountHostBuilder(dir: string, disk = dir): HostBuilder {
   const base = `${dir}/builder`;
   const rootfs = `${base}/root`;
   const mounted: string[] = [];
@@ -53,7 +53,7 @@ export function mountHostBuilder(dir: string): HostBuilder {
     mounted.push(base);
     makeSkeleton(rootfs);
     for (const [name, mode] of onDisk) {
-      const folder = `${dir}/${name.replaceAll('/', '-')}`;
+      const folder = `${disk}/${name.replaceAll('/', '-')}`;
       mkdirSync(folder);
       chmodSync(folder, mode);
       bindMount(folder, `${rootfs}/${name}`);
@@ -104,7 +104,7 @@ function hideLocal(upper: string): void {
 
 /** Hides what only root of the host may read and what is volatile; makes sudo work for a root without a password. */
 function prepareEtc(upper: string): void {
-  for (const path of listEtc().hidden) {
+  for (const path of hiddenOfEtc()) {
     const parent = path.split('/').slice(0, -1);
     for (let depth = 1; depth <= parent.length; depth++) {
       const folder = parent.slice(0, depth).join('/');

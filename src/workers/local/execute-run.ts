@@ -1,7 +1,7 @@
 /** Runs a command step: a fork of its base, the mounts it declares, a container, and a commit when it exits with 0. */
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rm, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { untilRoom } from '../../kit/btrfs.ts';
+import { isSubvolume, removeSubvolume, untilRoom } from '../../kit/btrfs.ts';
 import { isFull } from '../../kit/disk-space.ts';
 import { bindMount, unmountBelow } from '../../kit/system.ts';
 import type { RunOp, SnapshotId, StepId } from '../../plan/index.ts';
@@ -13,7 +13,7 @@ import { describeFailure } from './describe-failure.ts';
 import { prepareEmulation } from './emulation.ts';
 import { inTree } from './in-tree.ts';
 import { putMountHelpers } from './mount-helpers.ts';
-import { withMounts } from './run-mounts.ts';
+import { type RunFolders, withMounts } from './run-mounts.ts';
 import { memoryFolder, type RunPlace, usualMountpoints } from './run-place.ts';
 import type { RunMount, RunRequest, RunResult } from './runtimes/index.ts';
 import { prepareRun, runContainer } from './runtimes/index.ts';
@@ -100,18 +100,24 @@ export async function runIn(
   extras: RunExtras = {},
 ): Promise<RunResult> {
   const id = `${place.runId}-${newId()}`;
-  const dir = join(place.runDir, `c-${newId()}`);
-  const usesDir = op.root.type === 'builder' || op.mounts.length > 0;
-  if (usesDir) mkdirSync(dir);
   const bundle = join(memoryFolder(place.runDir), newId());
-  mkdirSync(bundle);
+  const dir = `${bundle}-mounts`;
+  let onDisk: string | undefined;
+  const disk = () => {
+    if (onDisk === undefined) {
+      onDisk = join(place.runDir, `c-${newId()}`);
+      mkdirSync(onDisk);
+    }
+    return onDisk;
+  };
+  for (const folder of [bundle, dir]) mkdirSync(folder);
   try {
-    const rootfs = prepareRoot(place, op, workspace, dir, task.snapshotOf);
+    const rootfs = prepareRoot(place, op, workspace, { dir, disk }, task.snapshotOf);
     if (op.platform) prepareEmulation(op.platform, place.runDir);
     // What a build file's base says of its working folder need not be there.
     if (op.makesCwd) prepareMountpoints(rootfs, [{ path: op.cwd, kind: 'folder' }]);
     const timeoutMs = op.timeoutMs ?? task.timeoutMs;
-    return await withMounts(place, op, dir, task, (open) => {
+    return await withMounts(place, op, { dir, disk }, task, (open) => {
       return runContainer({
         id,
         dir: bundle,
@@ -132,16 +138,25 @@ export async function runIn(
       });
     });
   } finally {
-    if (usesDir) unmountBelow(dir);
-    removeLater(bundle);
+    const hasMounts = op.root.type === 'builder' || op.mounts.length > 0;
+    for (const folder of hasMounts ? [dir, onDisk ?? []].flat() : []) unmountBelow(folder);
+    removeLater([bundle, dir], onDisk);
   }
 }
 
-/** It lies in memory: the next run needn't wait until it is gone, and the end of this process removes what is left. */
-function removeLater(bundle: string): void {
+/** The next run needn't wait until they are gone, and the end of this process removes what is left. */
+function removeLater(inMemory: readonly string[], onDisk: string | undefined): void {
+  if (onDisk !== undefined) {
+    // A fork's files, of which it may have as many as an image, go at once.
+    for (const name of readdirSync(onDisk)) {
+      const files = join(onDisk, name, 'fs');
+      if (isSubvolume(files)) removeSubvolume(files);
+    }
+    rm(onDisk, { recursive: true, force: true }, () => {});
+  }
   setImmediate(() => {
     try {
-      rmSync(bundle, { recursive: true, force: true });
+      for (const folder of inMemory) rmSync(folder, { recursive: true, force: true });
     } catch {
       // Left to the end.
     }
@@ -168,7 +183,7 @@ function prepareRoot(
   { snapshots }: RunPlace,
   op: RunOp,
   workspace: Workspace,
-  dir: string,
+  { dir, disk }: RunFolders,
   snapshotOf: StepTask['snapshotOf'],
 ): string {
   const { root } = op;
@@ -177,10 +192,10 @@ function prepareRoot(
   mkdirSync(builderDir);
   const { builder } = root;
   let rootfs: string;
-  if (builder === 'host') rootfs = mountHostBuilder(builderDir).rootfs;
+  if (builder === 'host') rootfs = mountHostBuilder(builderDir, disk()).rootfs;
   else {
     const stack = snapshots.stackOf(snapshotOf(builder.step));
-    rootfs = inTree(snapshots.driver.fork(stack, join(builderDir, 'fork')).root, builder.root, 'the builder');
+    rootfs = inTree(snapshots.driver.fork(stack, join(disk(), 'builder')).root, builder.root, 'the builder');
     putMountHelpers(rootfs);
   }
   prepareMountpoints(rootfs, [{ path: root.work, kind: 'folder' }]);

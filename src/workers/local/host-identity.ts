@@ -89,11 +89,12 @@ function covered({ path, content }: EtcFolder): FolderContent {
  * a moment ago serves too.
  */
 export function listEtc(): EtcListing {
-  const folders = recent !== undefined && uptimeMs() - recent.atMs <= recentMs ? recent.folders : freshEtc();
-  return {
-    shown: pathsOf(folders),
-    hidden: folders.flatMap(({ path, hidden }) => hidden.map((name) => joinPath(path, name))),
-  };
+  return { shown: pathsOf(recentEtc()), hidden: hiddenOfEtc() };
+}
+
+/** The hidden ones alone. */
+export function hiddenOfEtc(): string[] {
+  return recentEtc().flatMap(({ path, hidden }) => hidden.map((name) => joinPath(path, name)));
 }
 
 /** Paths inside /etc. */
@@ -108,6 +109,10 @@ const recentMs = 1000;
 /** Node loads ten of its own modules for `performance`. */
 const uptimeMs = () => process.uptime() * 1000;
 let recent: { atMs: number; folders: EtcFolder[] } | undefined;
+
+function recentEtc(): EtcFolder[] {
+  return recent !== undefined && uptimeMs() - recent.atMs <= recentMs ? recent.folders : freshEtc();
+}
 
 function freshEtc(): EtcFolder[] {
   const folders = lookAt(wayToEtc, '');

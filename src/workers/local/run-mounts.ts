@@ -21,11 +21,19 @@ type MountTask = Pick<StepTask, 'snapshotOf'> & {
   caches: OpenCaches['hosts'];
 };
 
-/** Calls `body` with all mounts open; `dir` is the run's own folder, whose mounts the caller ends. */
+/** Where the parts of one run lie; the caller ends the mounts there. */
+export interface RunFolders {
+  /** In memory. */
+  dir: string;
+  /** In the store, made when it is asked for: to make and to remove a folder there takes longer than most of what a run needs. */
+  disk(): string;
+}
+
+/** Calls `body` with all mounts open. */
 export async function withMounts<T>(
   place: RunPlace,
   op: Pick<RunOp, 'mounts' | 'security'>,
-  dir: string,
+  folders: RunFolders,
   task: MountTask,
   body: (open: OpenMounts) => Promise<T>,
 ): Promise<T> {
@@ -35,7 +43,7 @@ export async function withMounts<T>(
     const opened: RunMount[] = [];
     for (const [index, mount] of op.mounts.entries()) {
       const isSealed = op.security === 'builder';
-      const target = await openMount({ place, dir, task, agents, env, isSealed }, mount, index);
+      const target = await openMount({ place, ...folders, task, agents, env, isSealed }, mount, index);
       if (target !== undefined) opened.push(target);
     }
     return await body({ mounts: opened, env });
@@ -44,9 +52,8 @@ export async function withMounts<T>(
   }
 }
 
-interface Opening {
+interface Opening extends RunFolders {
   place: RunPlace;
-  dir: string;
   task: MountTask;
   agents: AgentSocket[];
   env: Record<string, string>;
@@ -73,13 +80,13 @@ async function openMount(opening: Opening, mount: Mount, index: number): Promise
 }
 
 function openStep(
-  { place: { snapshots }, dir, task, isSealed }: Opening,
+  { place: { snapshots }, dir, disk, task, isSealed }: Opening,
   mount: StepMount,
   index: number,
 ): RunMount {
   const snapshot = task.snapshotOf(mount.step);
   const root = mount.writable
-    ? snapshots.driver.fork(snapshots.stackOf(snapshot), join(dir, `fork-${index}`)).root
+    ? snapshots.driver.fork(snapshots.stackOf(snapshot), join(disk(), `fork-${index}`)).root
     : isSealed
       ? sealedView(snapshots.mountView(snapshot), join(dir, `sealed-${index}`))
       : snapshots.mountView(snapshot);
@@ -111,8 +118,8 @@ function openSecret({ place, dir, env }: Opening, mount: SecretMount, index: num
   return { type: 'bind', source, target: mount.target, readonly: true };
 }
 
-async function openSsh({ place, dir, agents, env }: Opening, mount: SshMount, index: number) {
-  const agent = await openAgent(place.provisions, mount, join(dir, `ssh-${index}`));
+async function openSsh({ place, disk, agents, env }: Opening, mount: SshMount, index: number) {
+  const agent = await openAgent(place.provisions, mount, join(disk(), `ssh-${index}`));
   if (agent === undefined) return undefined;
   agents.push(agent);
   env['SSH_AUTH_SOCK'] ??= mount.target;

@@ -1,5 +1,5 @@
 /**
- * Snapshots as btrfs subvolumes: each holds the whole tree, shares its blocks with its parent, and is read-only once
+ * Snapshots as btrfs subvolumes: each holds the whole tree, shares its blocks with its parent, and is never written to once
  * committed. What changed is read from the stream of `btrfs send --no-data`, whose cost follows the change.
  */
 import { spawnSync } from 'node:child_process';
@@ -47,10 +47,7 @@ export function btrfsDriver(snapshotsDir: string): SnapshotDriver {
     },
     reopen: (_stack, dir) => workspaceIn(dir),
     release() {},
-    commit({ root }, name) {
-      renameSync(root, folderOf(name));
-      makeReadOnly(folderOf(name));
-    },
+    commit: ({ root }, name) => renameSync(root, folderOf(name)),
     discard(dir) {
       removeSubvolume(join(dir, 'fs'));
       removeAll(dir);
@@ -188,6 +185,8 @@ function isBelowFolders(tree: string, path: string): boolean {
 }
 
 function sendStream(parent: string, tree: string): Buffer {
+  // What is sent must say that it is read-only. No step of a build waits for that: it takes as long as the step's fork.
+  for (const path of [parent, tree]) makeReadOnly(path);
   // The stream goes through a file: a pipe of spawnSync is held in memory twice.
   const dir = mkdtempSync(join(tmpdir(), 'cambium-send-'));
   const file = join(dir, 'stream');
