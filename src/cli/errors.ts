@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { ExitCode, explainSystemError, type SourceLocation, UserError } from '../kit/errors.ts';
+import { errorOfGuest } from '../kit/guests.ts';
 import { rememberedText } from '../kit/shown-texts.ts';
 import { hideLogins } from '../kit/url-logins.ts';
 import type { Colors } from './io.ts';
@@ -14,7 +15,8 @@ const reportHint = 'This is a bug of Cambium: please report it, with what CAMBIU
 
 /** An error as a person can act on it; everything unforeseen becomes "internal error". */
 export function asUserError(error: unknown): UserError {
-  const explained = explainSystemError(firstOf(error), 'running this command');
+  const first = firstOf(error);
+  const explained = errorOfGuest(first) ?? explainSystemError(first, 'running this command');
   if (explained instanceof UserError) return explained;
   const text = error instanceof Error ? error.message : String(error);
   return new UserError({

@@ -43,7 +43,9 @@ export async function runCommand(args: readonly string[]): Promise<void> {
   }
   const load = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (load) {
-    await parse(asRoot(await load()), args.slice(1));
+    const command = asRoot(await load());
+    if (asksForJson(command, args)) (await import('./fail.ts')).tellErrorsAsJson();
+    await parse(command, args.slice(1));
     return;
   }
   if (name !== undefined && !name.startsWith('-') && name !== 'help') throw await unknownCommand(name);
@@ -52,6 +54,14 @@ export async function runCommand(args: readonly string[]): Promise<void> {
     return;
   }
   await parse(await wholeProgram(), name === undefined || name === 'help' ? ['--help'] : args);
+}
+
+/** Whoever reads a build's events reads what is wrong with its arguments too. Known before they are parsed: they may be what is wrong. */
+function asksForJson({ options }: Command, args: readonly string[]): boolean {
+  if (!options.some(({ long }) => long === '--progress')) return false;
+  const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  const given = own.findLastIndex((arg) => arg === '--progress' || arg.startsWith('--progress='));
+  return own[given] === '--progress=json' || (own[given] === '--progress' && own[given + 1] === 'json');
 }
 
 async function unknownCommand(name: string): Promise<UserError> {

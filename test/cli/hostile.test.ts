@@ -252,3 +252,29 @@ export default image({ base: 'box', stages: [stage('one', { settings })] });\n`,
     /: setting size changed\n(?:.*\n)+ +setting size\n +- \w{12}\n +\+ \w{12}\n$/,
   );
 });
+
+test('what a build file in TypeScript throws out of a timer or a promise is told as its own', () => {
+  mkdirSync(place.path('late'));
+  const thrown = (statement: string) => {
+    const text = `import { command, image } from 'cambium';
+setTimeout(async () => {
+  ${statement}
+});
+export default image({ base: 'box', stages: [command('sleep 60')] });\n`;
+    writeFileSync(place.path('late/cambium.ts'), text);
+    return cambium(['build', '--progress', 'json', place.path('late')], at);
+  };
+  for (const [statement, message, line] of [
+    ["throw new TypeError('too late');", 'TypeError: too late', 3],
+    ['const none: any = null; none.field;', /^TypeError: Cannot read/, 3],
+    ["await Promise.reject('no reason');", 'The build file rejected a promise with no reason.', undefined],
+  ] as const) {
+    const { code, stdout } = thrown(statement);
+    const told = JSON.parse(stdout.trim().split('\n').at(-1) as string);
+    expect(told).toMatchObject({ type: 'error', code: 'program-failed', exitCode: 2 });
+    expect(told.message).toMatch(message);
+    expect(told.location).toEqual({ file: place.path('late/cambium.ts'), ...(line && { line }) });
+    expect(code).toBe(2);
+  }
+  expect(cambium(['build', place.path('late')], at).stderr).toContain('rejected a promise');
+});

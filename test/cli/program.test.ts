@@ -105,6 +105,22 @@ describe('wrong use: exit code 2, a hint, no stack', () => {
     expect(JSON.parse(stdout)).toMatchObject({ type: 'error', exitCode: 2 });
   });
 
+  test.each([
+    [['build', '--progress', 'json', '--bogus']],
+    [['rebuild', '--bogus', '--progress=json']],
+    [['build', '--progress=json', '--cpus', 'many']],
+    [['verify', '--progress', 'json', 'one', 'two']],
+  ])('so it is when the arguments are wrong: %j', (args) => {
+    const { stdout, stderr, status } = cambium(args);
+    expect({ stderr, status }).toEqual({ stderr: '', status: 2 });
+    expect(JSON.parse(stdout)).toMatchObject({ type: 'error', exitCode: 2 });
+  });
+
+  test('what follows -- is for another program', () => {
+    const { stdout, stderr } = cambium(['dev', '--bogus', '--', '--progress', 'json']);
+    expect({ stdout, stderr }).toMatchObject({ stdout: '', stderr: expect.stringMatching(/^error: /) });
+  });
+
   test('SOURCE_DATE_EPOCH that is no number', () => {
     expect(cambium(['build'], { env: { SOURCE_DATE_EPOCH: 'now' } })).toMatchObject({ status: 2 });
   });

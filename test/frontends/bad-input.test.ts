@@ -83,6 +83,13 @@ const rows: Row[] = [
     at: 'spec/test.spec:1',
   },
   {
+    what: 'a stage with a space in its name',
+    files: spec("stage 'two words'\n"),
+    code: 'bad-stage-name',
+    message: "`two words` can't be a stage",
+    hint: /letters, digits and the signs/,
+  },
+  {
     what: 'a stage without a name',
     files: spec('stage\n'),
     code: 'bad-arguments',

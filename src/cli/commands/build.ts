@@ -1,7 +1,6 @@
 /** `cambium build`: builds an image, running only what changed. */
 import { Command } from 'commander';
 import { addBuildFlags, type RawFlags, readBuildFlags } from '../build-flags.ts';
-import { tellErrorsAsJson } from '../fail.ts';
 import { addExamples } from '../help.ts';
 import { runBuild } from '../run-build.ts';
 
@@ -10,7 +9,6 @@ export function define(): Command {
     .description('build an image, running only what changed')
     .argument('[path]', 'a folder with a build file, a .spec, a .ts, or - (default: this folder)');
   addBuildFlags(command).action(async (where: string | undefined, raw: RawFlags) => {
-    if (raw.progress === 'json') tellErrorsAsJson();
     await runBuild(readBuildFlags(where, raw, process.cwd(), process.env), 'build');
   });
   return addExamples(command, [

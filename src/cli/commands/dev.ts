@@ -2,7 +2,6 @@
 import { Command } from 'commander';
 import { addBuildFlags, addLiveFlag, type RawFlags, readBuildFlags } from '../build-flags.ts';
 import { addDevFlags, type RawDevFlags, readDevFlags } from '../dev/flags.ts';
-import { tellErrorsAsJson } from '../fail.ts';
 import { addExamples } from '../help.ts';
 
 export function define(): Command {
@@ -12,7 +11,6 @@ export function define(): Command {
     .argument('[command...]', 'with --run, behind `--`: what to run; else what the image says');
   addDevFlags(addLiveFlag(addBuildFlags(command))).action(
     async (where: string | undefined, words: string[], raw: RawFlags & RawDevFlags) => {
-      if (raw.progress === 'json') tellErrorsAsJson();
       const { cwd, argv } = { cwd: process.cwd(), argv: behindDashes(where, words) };
       const flags = readBuildFlags(argv.where, raw, cwd, process.env);
       const devFlags = readDevFlags(raw, argv.words, cwd);

@@ -1,7 +1,6 @@
 /** `cambium rebuild`: one warm rebuild, in which steps start from their own last results. */
 import { Command } from 'commander';
 import { addBuildFlags, addLiveFlag, type RawFlags, readBuildFlags } from '../build-flags.ts';
-import { tellErrorsAsJson } from '../fail.ts';
 import { addExamples } from '../help.ts';
 import { runBuild } from '../run-build.ts';
 
@@ -12,7 +11,6 @@ export function define(): Command {
   addLiveFlag(addBuildFlags(command))
     .option('--allow-warm', 'with --push: send the image though no clean build has confirmed it', false)
     .action(async (where: string | undefined, raw: RawFlags & { allowWarm: boolean }) => {
-      if (raw.progress === 'json') tellErrorsAsJson();
       const flags = readBuildFlags(where, raw, process.cwd(), process.env);
       await runBuild({ ...flags, allowWarm: raw.allowWarm }, 'rebuild');
     });

@@ -1,7 +1,6 @@
 /** `cambium verify`: whether warm rebuilds gave what a clean build gives. */
 import { Command } from 'commander';
 import { addBuildFlags, type RawFlags, readBuildFlags } from '../build-flags.ts';
-import { tellErrorsAsJson } from '../fail.ts';
 import { addExamples } from '../help.ts';
 import { runBuild } from '../run-build.ts';
 
@@ -10,7 +9,6 @@ export function define(): Command {
     .description('build clean beside the warm image, compare them, and put the clean one in place')
     .argument('[path]', 'a folder with a build file, a .spec, a .ts, or - (default: this folder)');
   addBuildFlags(command).action(async (where: string | undefined, raw: RawFlags) => {
-    if (raw.progress === 'json') tellErrorsAsJson();
     await runBuild(readBuildFlags(where, raw, process.cwd(), process.env), 'verify');
   });
   return addExamples(command, [

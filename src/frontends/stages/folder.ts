@@ -29,6 +29,8 @@ export function findStage(
     return complain(
       'bad-stage-name',
       `\`${name}\` can't be a stage: it must be the name of a folder in stages/.`,
+      'It consists of letters, digits and the signs `_`, `.`, `+` and `-`, and begins with a letter, a digit or `_`: ' +
+        'scripts and settings are found by it.',
     );
   }
   const stages = join(tree, 'stages');

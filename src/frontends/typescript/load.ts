@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { type SourceLocation, UserError, wrongUse } from '../../kit/errors.ts';
+import { rememberGuest } from '../../kit/guests.ts';
 import { didYouMean } from '../../kit/suggest.ts';
 import { authoringModule, authoringNames, callerLocation, type ImageEntry } from './authoring.ts';
 import type { Settings } from './cambium.d.ts';
@@ -18,6 +19,7 @@ export async function runProgram(
   const folder = dirname(path);
   const cambium = authoringModule(folder, path, setting);
   let exported: unknown;
+  rememberGuest((error) => lateError(error, path, folder));
   try {
     exported = await asGuest(() => run(path, cambium, cacheDir));
   } catch (error) {
@@ -57,6 +59,26 @@ function isImage(value: unknown): value is ImageEntry {
     value.kind === 'image' &&
     'options' in value
   );
+}
+
+/**
+ * What a timer or a promise of the program threw that nobody waited for. Where our own code runs from below its folder, that isn't its
+ * own. Without a stack it is what our code never throws: a value that is no error.
+ */
+function lateError(error: unknown, path: string, folder: string): UserError | undefined {
+  if (error instanceof UserError) return undefined;
+  if (!(error instanceof Error)) return programError(error, path, folder) as UserError;
+  if ('code' in error && error.code === 'ERR_UNHANDLED_REJECTION') {
+    const reason = /reason "(.*)"\.$/s.exec(error.message)?.[1] ?? 'no error';
+    return wrongUse('program-failed', `The build file rejected a promise with ${reason}.`, {
+      location: { file: path },
+      cause: error,
+    });
+  }
+  const at = callerLocation(error, folder)?.file;
+  const here = callerLocation(new Error(), '')?.file ?? '';
+  if (at === undefined || dirname(at) === dirname(here)) return undefined;
+  return programError(error, path, folder) as UserError;
 }
 
 function programError(error: unknown, path: string, folder: string): unknown {
