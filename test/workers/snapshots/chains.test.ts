@@ -156,8 +156,11 @@ describe.each(['overlay', 'btrfs'] as const)('%s', (name) => {
     const [fold] = listFolders(store.db).flatMap((row) => row.folds);
     if (fold === undefined) return expect(name).toBe('btrfs');
     rmSync(join(store.dir, 'snapshots', fold), { recursive: true });
-    const found = await repairStore(store);
-    expect(found.map(({ what }) => what)).toEqual([`the row of fold ${fold}, whose files are gone`]);
+    const found = (await repairStore(store)).map(({ what }) => what);
+    // Cgroups are the machine's.
+    expect(found.filter((what) => !what.startsWith('a cgroup'))).toEqual([
+      `the row of fold ${fold}, whose files are gone`,
+    ]);
     const [step, tree] = [...trees].at(-1) as [number, string];
     expect(await shown(openSnapshots(store, run), ids[step - 1] as SnapshotId)).toEqual(listed(tree));
   });
