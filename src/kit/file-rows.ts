@@ -41,13 +41,6 @@ export interface ReadFolder extends FolderEntries {
   own: FileRows;
 }
 
-/** The same as bytes, wherever they lie. */
-export interface FolderBytes {
-  own: Uint8Array;
-  nameBytes: Uint8Array;
-  rowBytes: Uint8Array;
-}
-
 /** A view of the `index`-th row. */
 export function rowAt(rows: FileRows, index: number): FileRows {
   return rows.subarray(index * rowFields, (index + 1) * rowFields);
@@ -78,9 +71,18 @@ export function modeOfRow(rows: FileRows, index = 0): number {
 }
 
 /** Of these bytes, wherever they lie. */
-export function rowsOfBytes(bytes: Uint8Array): FileRows {
+function rowsOfBytes(bytes: Uint8Array | undefined): FileRows {
   // Not `slice`, which a Buffer has otherwise.
-  return new Uint32Array(new Uint8Array(bytes).buffer);
+  return new Uint32Array(new Uint8Array(bytes ?? []).buffer);
+}
+
+/** A folder as bytes: its own row, the names and rows of its entries. */
+export function partsOfFolder({ own, nameBytes, rows }: ReadFolder): Uint8Array[] {
+  return [bytesOfRows(own), nameBytes, bytesOfRows(rows)];
+}
+
+export function folderOfParts([own, nameBytes, rows]: readonly Uint8Array[]): ReadFolder {
+  return { own: rowsOfBytes(own), nameBytes: nameBytes ?? new Uint8Array(), rows: rowsOfBytes(rows) };
 }
 
 export function bytesOfRows({ buffer, byteOffset, byteLength }: FileRows): Uint8Array {

@@ -7,13 +7,13 @@ import { errnoOf } from './errors.ts';
 import {
   bytesOfRows,
   type FileRows,
-  type FolderBytes,
   type FolderEntries,
+  folderOfParts,
+  partsOfFolder,
   type ReadFolder,
   rowOfStats,
-  rowsOfBytes,
 } from './file-rows.ts';
-import { lookAt, noteLook, type Way } from './looks.ts';
+import { lookAt, noteLook, sameParts, type Way } from './looks.ts';
 import { fsPath } from './names.ts';
 import { bytesOfNames, readFolder, readFolderAfter, rowOfEntry } from './read-folder.ts';
 import * as stat from './stat.ts';
@@ -70,20 +70,14 @@ const real: Way<Or<[string]>> = {
 const folder: Way<ReadFolder> = {
   name: 'folder',
   see: readFolder,
-  bytesOf: ({ own, nameBytes, rows }) => [bytesOfRows(own), nameBytes, bytesOfRows(rows)],
+  bytesOf: partsOfFolder,
   rowsOf: ({ own, rows }) => [own, rows],
-  after: {
-    see: (path, before) => readFolderAfter(path, partsOfFolder(before)),
-    from(before) {
-      const { own, nameBytes, rowBytes } = partsOfFolder(before);
-      return { own: rowsOfBytes(own), nameBytes, rows: rowsOfBytes(rowBytes) };
-    },
+  again(path, before) {
+    const read = readFolderAfter(path, before);
+    if (read === 'same') return { isSame: true, seen: () => folderOfParts(before) };
+    return { isSame: sameParts(partsOfFolder(read), before), seen: () => read };
   },
 };
-
-function partsOfFolder([own, nameBytes, rowBytes]: readonly Uint8Array[]): FolderBytes {
-  return { own, nameBytes, rowBytes } as FolderBytes;
-}
 
 /** All ways to look that this module knows. */
 export const waysToLook = [entry, target, names, presence, real, folder] as const;

@@ -12,12 +12,16 @@ export interface Way<T> {
   bytesOf(seen: T): readonly Uint8Array[];
   /** Metadata that stands for content which isn't among the bytes. */
   rowsOf?(seen: T): readonly FileRows[];
-  /** Where it is faster to look for who knows what was seen before, when nothing of it was young. */
-  after?: {
-    see(path: string, before: readonly Uint8Array[]): T | 'same';
-    /** What was seen before, of its parts. */
-    from(before: readonly Uint8Array[]): T;
-  };
+  /** Where it is faster to look for who knows what was seen before, in parts, when nothing of it was young. */
+  again?(path: string, before: readonly Uint8Array[]): Again<T>;
+}
+
+/** What a further look found. */
+export interface Again<T> {
+  /** All that counts is as it was. */
+  isSame: boolean;
+  /** Called by who wants it. */
+  seen(): T;
 }
 
 export interface Note {
@@ -85,27 +89,26 @@ export function noteLook<T>(way: Way<T>, path: string): void {
  * saw.
  */
 export function seesAgain<T>(way: Way<T>, path: string, before: readonly Uint8Array[]): boolean {
-  const seen = way.after ? way.after.see(path, before) : way.see(path);
-  if (seen === 'same') {
-    fresh.set(nameOf(way, path), () => way.after?.from(before));
-    return true;
-  }
-  fresh.set(nameOf(way, path), () => seen);
-  const parts = way.bytesOf(seen);
+  const { isSame, seen } = way.again ? way.again(path, before) : seeAgain(way, path, before);
+  fresh.set(nameOf(way, path), seen);
+  return isSame;
+}
+
+function seeAgain<T>({ see, bytesOf }: Way<T>, path: string, before: readonly Uint8Array[]): Again<T> {
+  const seen = see(path);
+  return { isSame: sameParts(bytesOf(seen), before), seen: () => seen };
+}
+
+export function sameParts(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
   return (
-    parts.length === before.length &&
-    parts.every((part, index) => Buffer.compare(part, before[index] as Uint8Array) === 0)
+    a.length === b.length && a.every((part, index) => Buffer.compare(part, b[index] as Uint8Array) === 0)
   );
 }
 
 /** Who looks there next in this process gains by what was seen when it was noted. */
 export function recall<T>(way: Way<T>, path: string, before: readonly Uint8Array[]): void {
-  const { after } = way;
-  if (after === undefined) return;
-  fresh.set(nameOf(way, path), () => {
-    const seen = after.see(path, before);
-    return seen === 'same' ? after.from(before) : seen;
-  });
+  const { again } = way;
+  if (again !== undefined) fresh.set(nameOf(way, path), () => again(path, before).seen());
 }
 
 /** What `seesAgain` and `recall` left is too old for others from now on. */

@@ -6,12 +6,10 @@ import { opendirSync, statfsSync, statSync } from 'node:fs';
 import {
   deviceOfRow,
   type FileRows,
-  type FolderBytes,
   type ReadFolder,
   rowFields,
   rowOfPath,
   rowOfStats,
-  rowsOfBytes,
 } from './file-rows.ts';
 import { decodeName, encodeName, fsPath } from './names.ts';
 import { readKnownNatively, readNatively, rowOfEntryNatively } from './statx.ts';
@@ -55,14 +53,17 @@ export function readFolder(path: string): ReadFolder {
 }
 
 /**
- * The same where this was there before, or that it still is: while the folder itself shows no change, its names needn't be listed,
- * which is a quarter of the work. Nothing of `before` may be so young that it could have changed again without a new time.
+ * The same where this was there before (`partsOfFolder`), or that it still is: while the folder itself shows no change, its names
+ * needn't be listed, which is a quarter of the work. Nothing of it may have been so young then that it could change again without a
+ * new time.
  */
-export function readFolderAfter(path: string, before: FolderBytes): ReadFolder | 'same' {
+export function readFolderAfter(path: string, before: readonly Uint8Array[]): ReadFolder | 'same' {
   // The last zero keeps the system from reading on.
-  const isWorth = seen >= worthNative && before.nameBytes.at(-1) === 0;
-  if (!isWorth || !showsNewNames(path, rowsOfBytes(before.own))) return readFolder(path);
-  return readKnownNatively(path, before) ?? readFolder(path);
+  const known =
+    seen >= worthNative && before[1]?.at(-1) === 0
+      ? readKnownNatively(path, before, (own) => showsNewNames(path, own))
+      : undefined;
+  return known ?? readFolder(path);
 }
 
 /**

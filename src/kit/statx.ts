@@ -1,13 +1,6 @@
 /** Metadata of files by statx(2), written by the system to buffers that are kept: what a look at 20,000 files costs is mostly that. */
 import { closeSync } from 'node:fs';
-import {
-  bytesOfRows,
-  type FileRows,
-  type FolderBytes,
-  putStatx,
-  type ReadFolder,
-  rowFields,
-} from './file-rows.ts';
+import { bytesOfRows, type FileRows, putStatx, type ReadFolder, rowFields } from './file-rows.ts';
 import { decodeName, fsPath } from './names.ts';
 import { addressOf, cPath, lastErrno, nativeNow, systemError } from './native.ts';
 import { openFolder } from './system.ts';
@@ -79,18 +72,27 @@ export function readNatively(path: string): ReadFolder {
   }
 }
 
+/** Of the folder at hand. */
+const ownRow = new Uint32Array(new ArrayBuffer(rowFields * 4));
+const ownRowBytes = bytesOfRows(ownRow);
+
 /**
  * As `readFolderAfter`, of a folder with one name at least (each ended by a zero); undefined where the folder itself isn't as it
- * was, or one of the names can't be looked at.
+ * was, isn't one that `showsNewNames`, or one of the names can't be looked at.
  */
-export function readKnownNatively(path: string, before: FolderBytes): ReadFolder | 'same' | undefined {
+export function readKnownNatively(
+  path: string,
+  [ownBytes, nameBytes, rowBytes]: readonly Uint8Array[],
+  showsNewNames: (own: FileRows) => boolean,
+): ReadFolder | 'same' | undefined {
+  if (ownBytes === undefined || nameBytes === undefined || rowBytes === undefined) return undefined;
   const { statx, stats, statsAddress } = bound();
-  const { nameBytes } = before;
   const address = addressOf(nameBytes);
   const fd = openFolder(path);
   try {
-    const own = rowOfDescriptor(fd);
-    if (Buffer.compare(bytesOfRows(own), before.own) !== 0) return undefined;
+    statDescriptor(fd);
+    putStatx(ownRow, 0, stats);
+    if (Buffer.compare(ownRowBytes, ownBytes) !== 0 || !showsNewNames(ownRow)) return undefined;
     let entries = 0;
     for (let at = 0; at < nameBytes.length; at++) {
       if (statx(fd, address + at, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, statsAddress) < 0) return undefined;
@@ -100,8 +102,8 @@ export function readKnownNatively(path: string, before: FolderBytes): ReadFolder
       while (nameBytes[at] !== 0) at += 1;
     }
     const rows = room.rows.subarray(0, entries * rowFields);
-    if (Buffer.compare(bytesOfRows(rows), before.rowBytes) === 0) return 'same';
-    return { own, nameBytes, rows: rows.slice() };
+    if (Buffer.compare(bytesOfRows(rows), rowBytes) === 0) return 'same';
+    return { own: ownRow.slice(), nameBytes, rows: rows.slice() };
   } finally {
     closeSync(fd);
   }
@@ -163,8 +165,12 @@ function rowIn(stats: Uint32Array): FileRows {
 
 /** The row of an open file. */
 export function rowOfDescriptor(fd: number): FileRows {
-  const { statx, listAddress, stats, statsAddress } = bound();
+  statDescriptor(fd);
+  return rowIn(bound().stats);
+}
+
+function statDescriptor(fd: number): void {
+  const { statx, listAddress, statsAddress } = bound();
   const noPath = listAddress + listBytes;
   if (statx(fd, noPath, AT_EMPTY_PATH, STATX_BASIC_STATS, statsAddress) < 0) throw systemError('statx');
-  return rowIn(stats);
 }

@@ -16,8 +16,8 @@ import {
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import {
-  bytesOfRows,
   type FileRows,
+  partsOfFolder,
   readRow,
   rowAt,
   rowOfPath,
@@ -111,17 +111,14 @@ test('a folder that was read before reads as one that was not', () => {
     const before = readFolder(folder);
     untilTimePasses(before.own);
     change((name) => join(folder, name));
-    const bytes = {
-      own: bytesOfRows(before.own),
-      nameBytes: before.nameBytes,
-      rowBytes: bytesOfRows(before.rows),
-    };
-    const after = readFolderAfter(folder, bytes);
+    const [own, nameBytes, rows] = partsOfFolder(before) as [Uint8Array, Uint8Array, Uint8Array];
+    const after = readFolderAfter(folder, [own, nameBytes, rows]);
     expect([what, after === 'same']).toEqual([what, what === 'nothing']);
     expect([what, after === 'same' ? before : after]).toEqual([what, readFolder(folder)]);
     // What a damaged file gives.
-    for (const nameBytes of [Buffer.alloc(0), Buffer.from('f1'), Buffer.from('nothing\0')])
-      expect(readFolderAfter(folder, { ...bytes, nameBytes })).toEqual(readFolder(folder));
+    for (const damaged of [Buffer.alloc(0), Buffer.from('f1'), Buffer.from('nothing\0')])
+      expect(readFolderAfter(folder, [own, damaged, rows])).toEqual(readFolder(folder));
+    expect(readFolderAfter(folder, [])).toEqual(readFolder(folder));
   }
 });
 

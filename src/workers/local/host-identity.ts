@@ -8,15 +8,24 @@ import { canonicalJson, sha256 } from '../../kit/digest.ts';
 import {
   bytesOfRows,
   type FileRows,
+  folderOfParts,
   modeOfRow,
+  partsOfFolder,
+  type ReadFolder,
   rowsOlderThan,
   settledBefore,
   typeOfRow,
 } from '../../kit/file-rows.ts';
 import * as hostFiles from '../../kit/host-files.ts';
-import { lookAt, type Way } from '../../kit/looks.ts';
+import { type Again, lookAt, sameParts, type Way } from '../../kit/looks.ts';
 import { decodeName, fsPath } from '../../kit/names.ts';
-import { expectEntries, readFolder } from '../../kit/read-folder.ts';
+import {
+  bytesOfNames,
+  entryNames,
+  expectEntries,
+  readFolder,
+  readFolderAfter,
+} from '../../kit/read-folder.ts';
 import { joinPath } from '../../kit/walk.ts';
 import { type FolderContent, folderContent, keepEntries } from './copy/folder-content.ts';
 
@@ -43,40 +52,78 @@ const left = new Set([
 interface EtcFolder {
   /** Inside /etc. */
   path: string;
+  all: ReadFolder;
   content: FolderContent;
   /** Names in it that are hidden. */
   hidden: string[];
+  /** Folders in it that are shown. */
+  inner: string[];
 }
 
 const usualEntries = 1000;
 
-/** All of /etc as it is now, a folder before those in it: what a stage sees of it is equal while the bytes are. */
+/** All of /etc as it is now, a folder before those in it: what a stage sees of it is equal while what is shown is. */
 export const wayToEtc: Way<EtcFolder[]> = {
   name: 'etc',
   see: () => {
     const folders: EtcFolder[] = [];
     expectEntries(usualEntries);
     const walk = (path: string) => {
-      const all = folderContent(readFolder(path === '' ? '/etc' : `/etc/${path}`));
-      const hidden: string[] = [];
-      const inner: string[] = [];
-      const content = keepEntries(all, (index) => {
-        const name = all.names()[index] as string;
-        const mode = modeOfRow(all.rows, index);
-        const isShown = !isHidden(joinPath(path, name), mode);
-        if (!isShown) hidden.push(name);
-        else if ((mode & S_IFMT) === S_IFDIR) inner.push(name);
-        return isShown;
-      });
-      folders.push({ path, content, hidden });
-      for (const name of inner) walk(joinPath(path, name));
+      const folder = etcFolder(path, readFolder(etcPath(path)));
+      folders.push(folder);
+      for (const name of folder.inner) walk(joinPath(path, name));
     };
     walk('');
     return folders;
   },
-  bytesOf: (folders) => folders.map(covered).flatMap(({ nameBytes, rows }) => [nameBytes, bytesOfRows(rows)]),
-  rowsOf: (folders) => folders.map((folder) => covered(folder).rows),
+  bytesOf: (folders) => [
+    bytesOfNames(folders.map(({ path }) => path)),
+    ...folders.flatMap(({ all }) => partsOfFolder(all)),
+  ],
+  rowsOf: (folders) => folders.flatMap(({ all }) => [all.own, all.rows]),
+  again: (_, before) => lookAgain(before),
 };
+
+function etcPath(path: string): string {
+  return path === '' ? '/etc' : `/etc/${path}`;
+}
+
+function etcFolder(path: string, all: ReadFolder): EtcFolder {
+  const listed = folderContent(all);
+  const hidden: string[] = [];
+  const inner: string[] = [];
+  const content = keepEntries(listed, (index) => {
+    const name = listed.names()[index] as string;
+    const mode = modeOfRow(listed.rows, index);
+    const isShown = !isHidden(joinPath(path, name), mode);
+    if (!isShown) hidden.push(name);
+    else if ((mode & S_IFMT) === S_IFDIR) inner.push(name);
+    return isShown;
+  });
+  return { path, all, content, hidden, inner };
+}
+
+/** Entries that are hidden, or that change without any effect, may be others than before. */
+function lookAgain([pathBytes, ...before]: readonly Uint8Array[]): Again<EtcFolder[]> {
+  expectEntries(usualEntries);
+  const found: (() => EtcFolder)[] = [];
+  for (const [index, path] of entryNames(pathBytes ?? new Uint8Array()).entries()) {
+    const parts = before.slice(index * 3, index * 3 + 3);
+    const was = () => etcFolder(path, folderOfParts(parts));
+    const read = readFolderAfter(etcPath(path), parts);
+    const now = read === 'same' ? undefined : etcFolder(path, read);
+    // Folders come before those in them, which may be gone.
+    if (now !== undefined && !sameParts(coveredParts(now), coveredParts(was())))
+      return { isSame: false, seen: () => wayToEtc.see('') };
+    found.push(now === undefined ? was : () => now);
+  }
+  return { isSame: true, seen: () => found.map((folder) => folder()) };
+}
+
+function coveredParts(folder: EtcFolder): Uint8Array[] {
+  const { nameBytes, rows } = covered(folder);
+  return [nameBytes, bytesOfRows(rows)];
+}
 
 /** Of a folder, what the identity covers. */
 function covered({ path, content }: EtcFolder): FolderContent {
