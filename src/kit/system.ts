@@ -25,6 +25,7 @@ const lsetxattr = native(
 const lremovexattr = native('int lremovexattr(const char *path, const char *name)');
 const llistxattr = native('long llistxattr(const char *path, void *list, size_t size)');
 const lgetxattr = native('long lgetxattr(const char *path, const char *name, void *value, size_t size)');
+const linkat = native('int linkat(int fromDir, const char *from, int toDir, const char *to, int flags)');
 const renameat2 = native(
   'int renameat2(int fromDir, const char *from, int toDir, const char *to, unsigned int flags)',
 );
@@ -43,7 +44,9 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_SYMLINK_FOLLOW = 0x400;
 const RENAME_EXCHANGE = 2;
+const O_TMPFILE = 0x410000;
 const SYS_openat2 = 437;
 const RESOLVE_NO_MAGICLINKS = 2;
 const RESOLVE_NO_SYMLINKS = 4;
@@ -190,6 +193,25 @@ export function openInRoot(
 export function exchange(left: string, right: string): void {
   const [from, to] = [cPath(fsPath(left)), cPath(fsPath(right))];
   checked(renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE), 'renameat2', right);
+}
+
+/**
+ * Opens a new file of the folder `path` for reading and writing, which has no name and is gone once nobody has it open; undefined
+ * where there are none such. `nameOpenFile` gives it one.
+ */
+export function openNameless(path: string): number | undefined {
+  try {
+    return openSync(fsPath(path), O_TMPFILE | constants.O_RDWR, 0o666);
+  } catch {
+    // Whatever it is: who opens one with a name is told.
+    return undefined;
+  }
+}
+
+/** Gives an open file without a name the free name `path` (linkat(2)). */
+export function nameOpenFile(fd: number, path: string): void {
+  const from = descriptorPath(fd);
+  checked(linkat(AT_FDCWD, from, AT_FDCWD, cPath(fsPath(path)), AT_SYMLINK_FOLLOW), 'linkat', path);
 }
 
 /** O_PATH: a descriptor that only names a file. Node's constants lack it. */

@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -41,11 +42,15 @@ async function interrupt(args: readonly string[], isThere: (pid: number, output:
 
 /** Whether a process has a file open. */
 function hasOpen(pid: number, path: string): boolean {
+  return openFiles(pid).includes(path);
+}
+
+function openFiles(pid: number): string[] {
   try {
-    return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === path);
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
   } catch {
     // It has closed one meanwhile.
-    return false;
+    return [];
   }
 }
 
@@ -107,4 +112,20 @@ test('while files are written to a folder: nothing of it stays', async () => {
   const { code } = await interrupt(args, () => written().length > 0);
   expect(code).toBe(130);
   expect(written()).toEqual([]);
+});
+
+test('killed while an archive is written: what was there stays, and nothing beside it', async () => {
+  const archive = place.path('archives/many.tar');
+  mkdirSync(place.path('archives'));
+  writeFileSync(archive, 'old');
+  const { child, ended } = startCambium(['image', 'export', 'many', '-o', `type=tar,dest=${archive}`], at);
+  const isWriting = () =>
+    openFiles(child.pid as number).some((path) => path.startsWith(place.path('archives')));
+  while (!isWriting() && child.exitCode === null) await sleep(1);
+  child.kill('SIGKILL');
+  await ended;
+  expect(readdirSync(place.path('archives'))).toEqual(['many.tar']);
+  // It may have been quicker than the kill.
+  const whole = readFileSync(place.path('many.tar'), 'latin1');
+  expect(['old', whole].includes(readFileSync(archive, 'latin1'))).toBe(true);
 });

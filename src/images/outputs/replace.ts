@@ -1,8 +1,12 @@
-/** Outputs appear whole or not at all: they are written under another name beside their place, then renamed. */
+/**
+ * Outputs appear whole or not at all: they are written under another name beside their place, files without any name where that
+ * can be, then renamed.
+ */
 import { closeSync, mkdirSync, openSync, readdirSync, realpathSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, explainSystemError, wrongUse } from '../../kit/errors.ts';
 import { statIfThere } from '../../kit/stat.ts';
+import { nameOpenFile, openNameless } from '../../kit/system.ts';
 import { removeTree } from '../../kit/tar/safe-root.ts';
 import { newId } from '../../store/runs.ts';
 
@@ -25,9 +29,12 @@ export async function replaceFile<T>(dest: string, write: (fd: number) => Promis
     });
   // Of a link, the file it leads to is replaced.
   return withPlace(there ? realpathSync(dest) : dest, async (temporary) => {
-    const fd = openSync(temporary, 'wx+', 0o666);
+    const nameless = openNameless(dirname(temporary));
+    const fd = nameless ?? openSync(temporary, 'wx+', 0o666);
     try {
-      return await write(fd);
+      const result = await write(fd);
+      if (nameless !== undefined) nameOpenFile(fd, temporary);
+      return result;
     } finally {
       closeSync(fd);
     }
