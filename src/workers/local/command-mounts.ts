@@ -1,10 +1,11 @@
 /** What a command sees beside its image: folders of the host, volumes of the store, memory. */
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyMetadata } from '../../kit/copy-node.ts';
 import { copyTree } from '../../kit/copy-tree.ts';
 import { wrongUse } from '../../kit/errors.ts';
 import { findInRoot } from '../../kit/in-root.ts';
+import { statIfThere } from '../../kit/stat.ts';
 import { lstatIfAny, readEntry } from '../../kit/walk.ts';
 import { newId, type Run } from '../../store/runs.ts';
 import type { Store } from '../../store/store.ts';
@@ -94,7 +95,7 @@ export async function openCommandMounts(
 }
 
 function requireSource(source: string): void {
-  if (statSync(source, { throwIfNoEntry: false }) !== undefined) return;
+  if (statIfThere(source) !== undefined) return;
   throw wrongUse('missing-source', `${source} doesn't exist, so it can't be mounted.`, {
     hint: 'Make it first, or use a volume: a name without a `/`.',
   });

@@ -7,6 +7,7 @@ import { chmodSync, chownSync, readFileSync, statSync, writeFileSync } from 'nod
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { outside, wrongUse } from '../../kit/errors.ts';
+import { statIfThere } from '../../kit/stat.ts';
 import type { SecretMount, SshMount } from '../../plan/index.ts';
 
 export interface Provisions {
@@ -92,7 +93,7 @@ export async function openAgent(
 /** The caller's agent, or one of our own with the keys of files. */
 async function agentOf(id: string, sources: readonly string[], path: string): Promise<AgentSocket> {
   const [first] = sources.length > 0 ? sources : [process.env['SSH_AUTH_SOCK'] ?? ''];
-  const stats = first ? statSync(first, { throwIfNoEntry: false }) : undefined;
+  const stats = first ? statIfThere(first) : undefined;
   if (stats?.isSocket() && sources.length <= 1) return { path: first as string, close: async () => {} };
   if (stats === undefined) {
     const what = first ? `${first} doesn't exist` : 'SSH_AUTH_SOCK is not set';
