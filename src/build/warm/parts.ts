@@ -6,8 +6,6 @@ import { stepOfMount } from '../facts.ts';
 import { scriptOf, splitCommand } from './split.ts';
 
 export interface RunPart {
-  /** As a person wrote it. */
-  text: string;
   step: Step & { op: RunOp };
   /** Digest of all that it does, without what it does it on. */
   definition: string;
@@ -22,14 +20,14 @@ export function partsOf(step: Step & { op: RunOp }, whole: boolean): RunPart[] {
   const hasShortState = op.mounts.some(
     (mount) => mount.type === 'tmpfs' || (mount.type === 'step' && mount.writable === true),
   );
-  if (whole || !isShell || hasShortState || step.warm?.argv !== undefined) return [partOf(step, op, script)];
+  if (whole || !isShell || hasShortState || step.warm?.argv !== undefined) return [partOf(step, op)];
   return splitCommand(script).map((part) =>
-    partOf(step, { ...op, argv: [...op.argv.slice(0, -1), scriptOf(part)] }, part.text),
+    partOf(step, { ...op, argv: [...op.argv.slice(0, -1), scriptOf(part)] }),
   );
 }
 
-function partOf(step: Step, op: RunOp, text: string): RunPart {
-  return { text, step: { ...step, op }, definition: definitionOf(op) };
+function partOf(step: Step, op: RunOp): RunPart {
+  return { step: { ...step, op }, definition: definitionOf(op) };
 }
 
 /** Digest of what a command is, without what it is run on. */

@@ -1,7 +1,7 @@
 /** What is known of a build at one moment, put together from its events. Renderers draw it. */
 
 import { shownName } from '../../kit/names.ts';
-import type { BuildDone, BuildEvent, StepFailure, StepId, Warning } from '../../plan/index.ts';
+import type { BuildDone, BuildEvent, StepId, Warning } from '../../plan/index.ts';
 import { cleanLine, type LineSplitter, lineSplitter, titleBeside } from '../text.ts';
 
 export type StepState = 'waiting' | 'running' | 'blocked' | 'done' | 'reused' | 'failed' | 'cancelled';
@@ -17,9 +17,6 @@ export interface StepView {
   durationMs?: number;
   /** Why it runs, waits or was cancelled. */
   reason?: string;
-  /** What reusing it saved. */
-  savedMs?: number;
-  failure?: StepFailure;
   /** Last lines of output, oldest first. */
   tail: string[];
   /** Line that has begun and not ended, by stream. */
@@ -81,11 +78,11 @@ function applyStepEvent(view: BuildView, event: Extract<BuildEvent, { step: Step
       Object.assign(step, { state: 'done', durationMs: event.durationMs });
       break;
     case 'step-reused':
-      Object.assign(step, { state: 'reused', savedMs: event.savedMs });
+      step.state = 'reused';
       break;
     case 'step-failed':
       endOutput(step);
-      Object.assign(step, { state: 'failed', failure: event.failure });
+      step.state = 'failed';
       if (step.startedAt !== undefined) step.durationMs = event.at - step.startedAt;
       break;
     case 'step-cancelled':
