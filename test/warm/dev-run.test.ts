@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { program } from '../support/cli.ts';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { program, startCambium } from '../support/cli.ts';
 import { leftovers } from '../support/leftovers.ts';
 import { startDev } from './support/dev.ts';
 import { fileOf, type Project, project } from './support/project.ts';
@@ -70,6 +70,23 @@ test('a new run takes over when it listens or its check is good; else the one th
   expect((await dev.end()).code).toBe(130);
   expect(await ask(port)).toBeUndefined();
   expect(leftovers(shared.at.store)).toMatchObject({ mounts: [], processes: [], runs: [] });
+}, 60_000);
+
+test('a port of the host that was chosen for -p is told, and leads to the run', async () => {
+  shared.write({ text: 'chosen\n', Dockerfile: dockerfile(server) });
+  const { child, ended } = startCambium(
+    ['dev', '--run', '-p', '127.0.0.1::80', '--progress', 'plain'],
+    shared.at,
+  );
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let said = '';
+  child.stderr?.on('data', (data: Buffer) => (said += data.toString()));
+  const chosen = /^127\.0\.0\.1:(\d+) leads to 80\/tcp$/m;
+  await expect.poll(() => said, { timeout: 20_000 }).toMatch(chosen);
+  const port = Number(chosen.exec(said)?.[1]);
+  await expect.poll(() => ask(port), { timeout: 20_000 }).toBe('chosen');
+  child.kill('SIGINT');
+  expect((await ended).code).toBe(130);
 }, 60_000);
 
 function tmux(...args: string[]): string {

@@ -50,9 +50,8 @@ async function run(store: Store, name: string, flags: RunFlags, attached: Attach
 /** Ports that were chosen here are told. */
 async function portsOf({ ports }: RunFlags) {
   if (ports.length === 0) return [];
-  const { choosePorts } = await import('../run/ports.ts');
+  const { choosePorts, chosenPorts } = await import('../run/ports.ts');
   const chosen = await choosePorts(ports);
-  for (const [at, { hostAddress, hostPort, port, protocol }] of chosen.entries())
-    if (ports[at]?.hostPort === undefined) tell(`${hostAddress}:${hostPort} leads to ${port}/${protocol}\n`);
+  for (const line of chosenPorts(ports, chosen)) tell(`${line}\n`);
   return chosen;
 }

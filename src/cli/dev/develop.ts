@@ -11,6 +11,7 @@ import { liveOf } from '../live/find.ts';
 import { withStore } from '../open-store.ts';
 import { openProjectOf } from '../project.ts';
 import { storeFlagOf } from '../report.ts';
+import { chosenPorts } from '../run/ports.ts';
 import { checkResultFile, requestOf, writeResultFiles } from '../run-build.ts';
 import { listenForInterrupts } from '../signals.ts';
 import type { DevFlags } from './flags.ts';
@@ -48,7 +49,10 @@ export async function develop(flags: BuildFlags, wish: DevFlags): Promise<void> 
     let service: Service | undefined;
     let keys: Keys | undefined;
     try {
-      service = wish.service && (await openService(store, wish.service, screen.onEvent));
+      if (wish.service) {
+        service = await openService(store, wish.service, screen.onEvent);
+        for (const line of chosenPorts(wish.service.flags.ports, service.ports)) screen.tell(`${line}\n`);
+      }
       const react = reactions(store, screen, wish, service, end.signal);
       const session = startSession({
         // Who sends each edit somewhere wants it there as it is.

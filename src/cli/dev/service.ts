@@ -6,11 +6,11 @@ import { findImage } from '../../images/index.ts';
 import { readSignal, type Signal } from '../../kit/signal-names.ts';
 import type { EventSink, ServiceState } from '../../plan/index.ts';
 import type { Store } from '../../store/store.ts';
-import { describeFailure, type Inside, type RunResult } from '../../workers/local/index.ts';
+import { describeFailure, type Inside, type PortForward, type RunResult } from '../../workers/local/index.ts';
 import type { RunFlags } from '../run/flags.ts';
 import { runImage } from '../run/run-image.ts';
 import { type HealthWish, waitForHealth } from './health.ts';
-import { openRelay, type Relay } from './relay.ts';
+import { openRelay } from './relay.ts';
 
 export interface ServiceWish {
   flags: RunFlags;
@@ -18,7 +18,8 @@ export interface ServiceWish {
 }
 
 export interface Service extends AsyncDisposable {
-  relay: Relay;
+  /** Those of the host at which it is reached. */
+  ports: readonly PortForward[];
   /** Starts it on an image and swaps. A call while another one waits for health ends what that one started. */
   replace(image: string): Promise<void>;
 }
@@ -136,7 +137,7 @@ export async function openService(store: Store, wish: ServiceWish, onEvent: Even
   };
 
   return {
-    relay,
+    ports: relay.ports,
     replace(image) {
       starting?.abort();
       const own = new AbortController();

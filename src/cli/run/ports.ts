@@ -48,6 +48,16 @@ export async function choosePorts(wanted: readonly WantedPort[]): Promise<PortFo
   return chosen;
 }
 
+/** Which ports were chosen for those that were wanted without one of the host, a line each. */
+export function chosenPorts(wanted: readonly WantedPort[], chosen: readonly PortForward[]): string[] {
+  return chosen
+    .filter((_, at) => wanted[at]?.hostPort === undefined)
+    .map(
+      ({ hostAddress, hostPort, port, protocol }) =>
+        `${hostAddress}:${hostPort} leads to ${port}/${protocol}`,
+    );
+}
+
 async function freePort(address: string): Promise<number> {
   const server = createServer().listen(0, address);
   await once(server, 'listening');
