@@ -11,6 +11,7 @@
  *     glances/HEX         what builds with nothing to do looked at, made when first needed
  *     locks/              one file a step that is being run
  *     mountpoints/        what runs have mounts on, for images that lack it
+ *     rubbish/            large trees that wait for their removal, made when first needed
  *     run/RUN/            what one process has under way; rubbish once nobody holds run/RUN/lock
  */
 import { realpathSync } from 'node:fs';

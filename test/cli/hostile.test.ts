@@ -1,6 +1,8 @@
 /** Input that nobody means: what is said of it, and that the program stays in hand. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { boxImage } from '../support/box-image.ts';
 import { type CliOptions, cambium, cambiumOk, program, startCambium } from '../support/cli.ts';
@@ -277,4 +279,33 @@ export default image({ base: 'box', stages: [command('sleep 60')] });\n`;
     expect(code).toBe(2);
   }
   expect(cambium(['build', place.path('late')], at).stderr).toContain('rejected a promise');
+});
+
+test('after Ctrl-C nobody waits until many files are removed: they go beside the next work', async () => {
+  mkdirSync(place.path('large'));
+  const write = (command: string) =>
+    writeFileSync(place.path('large/Dockerfile'), `FROM box\nRUN ${command}; echo made; sleep 600\n`);
+  const build = ['build', '--progress', 'plain', place.path('large')];
+  const rubbish = () => {
+    const folder = join(at.store, 'rubbish');
+    return existsSync(folder) ? readdirSync(folder) : [];
+  };
+  write('mkdir /many && cd /many && seq 3000 | xargs touch');
+  const stopped = startCambium(build, at);
+  let [output, isSent] = ['', false];
+  stopped.child.stderr?.on('data', (data: Buffer) => {
+    output += data.toString();
+    // Once: a second signal would end it before all is in order.
+    if (!isSent && / made$/m.test(output)) isSent = stopped.child.kill('SIGINT');
+  });
+  expect((await stopped.ended).code).toBe(130);
+  expect(rubbish()).toHaveLength(1);
+  expect(readdirSync(join(at.store, 'run'))).toEqual([]);
+
+  write('true');
+  const next = startCambium(build, at);
+  while (rubbish().length > 0 && next.child.exitCode === null) await sleep(5);
+  next.child.kill('SIGINT');
+  expect((await next.ended).code).toBe(130);
+  expect(rubbish()).toEqual([]);
 });

@@ -5,6 +5,7 @@ import { atOnce, inTurns } from '../../kit/in-turns.ts';
 import { enterPrivateMounts, unmountBelow } from '../../kit/system.ts';
 import type { RunOp, SnapshotId, Source, Step } from '../../plan/index.ts';
 import { stackRows } from '../../store/folds.ts';
+import { removeBeside } from '../../store/rubbish.ts';
 import { beginRun, lease, type Run } from '../../store/runs.ts';
 import { findKey } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
@@ -83,6 +84,7 @@ export function createLocalWorker(store: Store, provisions: Provisions = noProvi
     if (!isSwept) {
       isSwept = true;
       await sweep(store, driverFor(store));
+      removeBeside(store);
     }
     return parts;
   };

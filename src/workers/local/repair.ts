@@ -7,6 +7,7 @@ import { mountsBelow, unmount } from '../../kit/system.ts';
 import type { SnapshotId } from '../../plan/index.ts';
 import { transaction } from '../../store/database.ts';
 import { listFolders, namedFolders } from '../../store/folds.ts';
+import { removeRubbish } from '../../store/rubbish.ts';
 import { liveRuns } from '../../store/runs.ts';
 import { makeFolders, type Store } from '../../store/store.ts';
 import { checkVolumes } from '../../volumes/index.ts';
@@ -24,6 +25,7 @@ export async function repairStore(store: Store, mend = true): Promise<Finding[]>
   if (mend) makeFolders(store.dir);
   const driver = driverFor(store);
   const swept = mend ? await sweep(store, driver) : [];
+  if (mend) removeRubbish(store);
   const findings: Finding[] = swept.map((id) => ({
     what: `left by a process that was killed: run ${id}`,
     mended: true,

@@ -7,6 +7,7 @@ import { sweepRuns } from '../../store/runs.ts';
 import type { Store } from '../../store/store.ts';
 import { removeCgroups } from './runtimes/index.ts';
 import type { SnapshotDriver } from './snapshots/driver.ts';
+import { discardTree } from './snapshots/registry.ts';
 
 /** Ids of the runs that were swept. Each worker calls this when it starts. */
 export async function sweep(store: Store, driver: SnapshotDriver): Promise<string[]> {
@@ -15,7 +16,7 @@ export async function sweep(store: Store, driver: SnapshotDriver): Promise<strin
     for (const name of foldersIn(dir)) {
       // A workspace has the name of the snapshot that it becomes: killed between the rename and its row.
       if (isOrphan(store, name)) driver.remove(name);
-      driver.discard(join(dir, name));
+      discardTree(store, driver, join(dir, name));
     }
     // Before the run's record goes: a sweeper may be killed, too.
     await removeCgroups(id);

@@ -8,6 +8,7 @@ import { type Digest, hexOf } from '../../../kit/digest.ts';
 import type { SnapshotId } from '../../../plan/index.ts';
 import { transaction } from '../../../store/database.ts';
 import { namedFolders } from '../../../store/folds.ts';
+import { removeRubbish } from '../../../store/rubbish.ts';
 import { liveRuns } from '../../../store/runs.ts';
 import type { Store } from '../../../store/store.ts';
 import { dropUnneededManifests } from '../../../store/unneeded-manifests.ts';
@@ -47,6 +48,7 @@ export function prune(store: Store, request: PruneRequest): PruneResult {
   ].reduce((sum, size) => sum + size, 0);
   if (!request.dryRun) {
     removeFiles(store, selected, kept, blobs);
+    removeRubbish(store);
     removeDownloads(downloads);
   }
   return { snapshots: selected, images, blobs: blobs.length, failedSteps: kept.length, bytes };

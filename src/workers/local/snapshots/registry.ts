@@ -7,6 +7,7 @@ import { errnoOf, outside } from '../../../kit/errors.ts';
 import { spreadFolders } from '../../../kit/spread-folders.ts';
 import { unmount } from '../../../kit/system.ts';
 import type { SnapshotId, StepKey, StepUsage } from '../../../plan/index.ts';
+import { throwAway } from '../../../store/rubbish.ts';
 import { newId, type Run } from '../../../store/runs.ts';
 import { deltasOf, findSnapshot, insertSnapshot, lineageOf } from '../../../store/snapshots.ts';
 import type { Store } from '../../../store/store.ts';
@@ -153,7 +154,7 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
     },
     discard(workspace) {
       driver.release(workspace);
-      driver.discard(workspace.dir);
+      discardTree(store, driver, workspace.dir);
     },
     mountView(id) {
       const known = views.get(id);
@@ -214,6 +215,12 @@ export function openSnapshots(store: Store, run: Run): Snapshots {
     },
   };
   return snapshots;
+}
+
+/** Removes a workspace that has no mounts any more; a large one, which takes long, beside the work of a later command. */
+export function discardTree(store: Store, driver: SnapshotDriver, dir: string): void {
+  // A subvolume goes at once, whatever its size.
+  if (driver.name === 'btrfs' || !throwAway(store, dir)) driver.discard(dir);
 }
 
 /**
