@@ -5,7 +5,6 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
