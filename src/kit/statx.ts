@@ -86,27 +86,34 @@ export function readKnownNatively(
   showsNewNames: (own: FileRows) => boolean,
 ): ReadFolder | 'same' | undefined {
   if (ownBytes === undefined || nameBytes === undefined || rowBytes === undefined) return undefined;
-  const { statx, stats, statsAddress } = bound();
-  const address = addressOf(nameBytes);
   const fd = openFolder(path);
   try {
     statDescriptor(fd);
-    putStatx(ownRow, 0, stats);
+    putStatx(ownRow, 0, bound().stats);
     if (Buffer.compare(ownRowBytes, ownBytes) !== 0 || !showsNewNames(ownRow)) return undefined;
-    let entries = 0;
-    for (let at = 0; at < nameBytes.length; at++) {
-      if (statx(fd, address + at, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, statsAddress) < 0) return undefined;
-      putRow(entries, stats);
-      entries += 1;
-      // `indexOf` of so short a name takes longer than that call of the system.
-      while (nameBytes[at] !== 0) at += 1;
-    }
+    const entries = lookAtNames(fd, nameBytes);
+    if (entries === undefined) return undefined;
     const rows = room.rows.subarray(0, entries * rowFields);
     if (Buffer.compare(bytesOfRows(rows), rowBytes) === 0) return 'same';
     return { own: ownRow.slice(), nameBytes, rows: rows.slice() };
   } finally {
     closeSync(fd);
   }
+}
+
+/** How many rows it made; undefined where something can't be looked at. Small, as V8 compiles what is called so often. */
+function lookAtNames(fd: number, nameBytes: Uint8Array): number | undefined {
+  const { statx, stats, statsAddress } = bound();
+  const address = addressOf(nameBytes);
+  let entries = 0;
+  for (let at = 0; at < nameBytes.length; at++) {
+    if (statx(fd, address + at, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, statsAddress) < 0) return undefined;
+    putRow(entries, stats);
+    entries += 1;
+    // `indexOf` of so short a name takes longer than that call of the system.
+    while (nameBytes[at] !== 0) at += 1;
+  }
+  return entries;
 }
 
 function putRow(index: number, stats: Uint32Array): void {
