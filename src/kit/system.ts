@@ -35,6 +35,7 @@ const copyFileRange = native(
 );
 const fallocate = native('int fallocate(int fd, int mode, long offset, long length)');
 const lseek = native('long lseek(int fd, long offset, int whence)');
+const fcntl = native('int fcntl(int fd, int command, int argument)');
 const posixFadvise = native('int posix_fadvise(int fd, long offset, long length, int advice)');
 const ioctlInt = native('int ioctl(int fd, unsigned long request, int argument)');
 const ioctlPointer = native('int ioctl(int fd, unsigned long request, void *argument)');
@@ -47,6 +48,7 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_SYMLINK_FOLLOW = 0x400;
 const RENAME_EXCHANGE = 2;
 const O_TMPFILE = 0x410000;
+const F_SETPIPE_SZ = 1031;
 const SYS_openat2 = 437;
 const RESOLVE_NO_MAGICLINKS = 2;
 const RESOLVE_NO_SYMLINKS = 4;
@@ -279,6 +281,14 @@ export function seek(fd: number, offset: number, to: keyof typeof whence): numbe
   if (result >= 0) return result;
   if (lastErrno() === 'ENXIO') return undefined;
   throw systemError('lseek');
+}
+
+/** A user may have a pipe of this size (`/proc/sys/fs/pipe-max-size`); usual is a sixteenth. */
+const widePipeBytes = 1 << 20;
+
+/** Has a pipe take more before its reader must come: much data goes through faster. Nothing happens to what is no pipe. */
+export function widenPipe(fd: number): void {
+  fcntl(fd, F_SETPIPE_SZ, widePipeBytes);
 }
 
 /** Lets the kernel fetch a part of a file from the disk (posix_fadvise(2), POSIX_FADV_WILLNEED). A hint: nothing fails. */

@@ -1,11 +1,10 @@
 /** The `cambium volume` commands that copy what volumes hold: clone, snapshot, restore, import, export. */
-import { closeSync, createReadStream, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { Command } from 'commander';
 import { replaceFile } from '../../images/outputs/replace.ts';
 import { ExitCode, explainSystemError, wrongUse } from '../../kit/errors.ts';
-import { written } from '../../kit/written.ts';
+import { printFile } from '../../kit/written.ts';
 import { beginRun, type Run } from '../../store/runs.ts';
 import type { Store } from '../../store/store.ts';
 import {
@@ -178,8 +177,7 @@ async function streamTar(store: Store, run: Run, place: VolumePlace, signal: Abo
   const fd = openSync(temporary, 'w+', 0o600);
   try {
     await exportTar(store, run, place, fd, { signal });
-    await pipeline(createReadStream(temporary), process.stdout, { end: false });
-    await written(process.stdout);
+    await printFile(temporary);
   } finally {
     closeSync(fd);
   }

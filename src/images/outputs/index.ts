@@ -1,10 +1,9 @@
 /** Writes an image in the form that was asked for, and tells of it by events. */
-import { closeSync, createReadStream, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { Digest } from '../../kit/digest.ts';
 import { wrongUse } from '../../kit/errors.ts';
-import { written } from '../../kit/written.ts';
+import { printFile, wideOutput } from '../../kit/written.ts';
 import type { EventSink } from '../../plan/index.ts';
 import { abortOf, type ImageContext, withRunFolder } from '../context.ts';
 import { compose, topOf } from '../indexes.ts';
@@ -162,7 +161,7 @@ async function writeImage(
   const dest = destOf(request);
   const bytes =
     dest === '-'
-      ? await streamArchive(parts, process.stdout, context.signal)
+      ? await streamArchive(parts, wideOutput(), context.signal)
       : await replaceFile(dest, (fd) => writeArchive(parts, fd, context.signal));
   return { digest, bytes };
 }
@@ -180,8 +179,7 @@ async function writeTar(
     const fd = openSync(temporary, 'w+', 0o600);
     try {
       const size = await writeRootfsTar(context, image, fd, clampSeconds);
-      await pipeline(createReadStream(temporary), process.stdout, { end: false });
-      await written(process.stdout);
+      await printFile(temporary);
       return size;
     } finally {
       closeSync(fd);
