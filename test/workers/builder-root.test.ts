@@ -15,7 +15,7 @@ import { performance } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { enterPrivateMounts, mountOverlay, unmount } from '../../src/kit/system.ts';
 import { type HostBuilder, mountHostBuilder } from '../../src/workers/local/builder-root.ts';
-import { hostIdentity, listEtc } from '../../src/workers/local/host-identity.ts';
+import { hostIdentity, shownOfEtc } from '../../src/workers/local/host-identity.ts';
 import { runContainer } from '../../src/workers/local/runtimes/index.ts';
 import { newId } from './runtimes/support/rootfs.ts';
 
@@ -102,7 +102,7 @@ test('hides what only root of the host may read', async () => {
 test('/etc shows just what the identity covers', async () => {
   const { stdout } = await sh('cd /etc && find . -mindepth 1 -printf "%P\\n" | sort');
   const shown = new Set(stdout.trim().split('\n'));
-  const covered = new Set(listEtc().shown);
+  const covered = new Set(shownOfEtc());
   const own = new Set(['shadow', 'gshadow', 'sudoers', 'hosts', 'hostname', 'resolv.conf']);
   expect([...shown].filter((path) => !covered.has(path) && !own.has(path))).toEqual([]);
   expect([...covered].filter((path) => !shown.has(path))).toEqual([]);
@@ -221,6 +221,6 @@ describe('identity', () => {
       unmount('/etc');
     }
     expect(hostIdentity(cache)).toEqual(first);
-    expect(listEtc().shown).not.toContain('machine-id');
+    expect(shownOfEtc()).not.toContain('machine-id');
   });
 });

@@ -130,25 +130,17 @@ function covered({ path, content }: EtcFolder): FolderContent {
   return path === '' ? keepEntries(content, (index) => !left.has(content.names()[index] as string)) : content;
 }
 
-/**
- * The entries of /etc that a builder root shows, and the paths that it has to hide: files and folders that
- * not everybody may read, volatile ones, sockets and devices. A folder that is hidden isn't entered. A listing of
- * a moment ago serves too.
- */
-export function listEtc(): EtcListing {
-  return { shown: pathsOf(recentEtc()), hidden: hiddenOfEtc() };
+/** Paths inside /etc that a builder root shows, in order of names, a folder right before what is in it. */
+export function shownOfEtc(): string[] {
+  return pathsOf(recentEtc());
 }
 
-/** The hidden ones alone. */
+/**
+ * Those that it has to hide: files and folders that not everybody may read, volatile ones, sockets and devices. A folder that is hidden
+ * isn't entered. A listing of a moment ago serves too.
+ */
 export function hiddenOfEtc(): string[] {
   return recentEtc().flatMap(({ path, hidden }) => hidden.map((name) => joinPath(path, name)));
-}
-
-/** Paths inside /etc. */
-interface EtcListing {
-  /** In order of names, a folder right before what is in it. */
-  shown: string[];
-  hidden: string[];
 }
 
 /** The steps of a build follow each other closely, and a walk takes some milliseconds. */
