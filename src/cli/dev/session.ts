@@ -96,7 +96,11 @@ export function startSession(request: SessionRequest): Session {
   const isIgnored = (path: string) =>
     request.ignored.some(
       (own) =>
-        path === own || path.startsWith(`${own}/`) || path.startsWith(`${dirname(own)}/.${basename(own)}.`),
+        path === own ||
+        path.startsWith(`${own}/`) ||
+        path.startsWith(`${dirname(own)}/.${basename(own)}.`) ||
+        // While it is written and has no name, events call it by its inode.
+        (dirname(path) === dirname(own) && /^#\d+$/.test(basename(path))),
     );
   const watch = watchTrees((path) => {
     if (!isIgnored(path)) gate.hint(path);
