@@ -15,11 +15,12 @@ export function leftovers(dir: string): Leftovers {
   const mounts = readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
     .filter((line) => line.includes(`${dir}/`));
-  const cgroups = readdirSync('/sys/fs/cgroup')
-    .flatMap((name) => [`/sys/fs/cgroup/${name}/cambium`])
-    .concat('/sys/fs/cgroup/cambium')
-    .flatMap((folder) => foldersIn(folder).map((name) => join(folder, name)))
-    .filter(staysEmpty);
+  const cgroups = thatStayEmpty(
+    readdirSync('/sys/fs/cgroup')
+      .flatMap((name) => [`/sys/fs/cgroup/${name}/cambium`])
+      .concat('/sys/fs/cgroup/cambium')
+      .flatMap((folder) => foldersIn(folder).map((name) => join(folder, name))),
+  );
   const processes = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {
@@ -33,16 +34,17 @@ export function leftovers(dir: string): Leftovers {
 
 const clock = new Int32Array(new SharedArrayBuffer(4));
 
-/** What is at work, or about to begin, belongs to another test. */
-function staysEmpty(cgroup: string): boolean {
-  const isEmpty = () =>
+/** Those with nothing at work: what is, or is about to begin, belongs to another test. */
+function thatStayEmpty(cgroups: readonly string[]): string[] {
+  const isEmpty = (cgroup: string) =>
     existsSync(cgroup) &&
     groupsIn(cgroup).every((group) => readIfAny(join(group, 'cgroup.procs')).trim() === '');
-  for (let tries = 0; tries < 100; tries++) {
-    if (!isEmpty()) return false;
+  let left = cgroups.filter(isEmpty);
+  for (let tries = 0; tries < 50 && left.length > 0; tries++) {
     Atomics.wait(clock, 0, 0, 20);
+    left = left.filter(isEmpty);
   }
-  return true;
+  return left;
 }
 
 function groupsIn(folder: string): string[] {
