@@ -91,3 +91,10 @@ export function inconsistencies(store: string): string[] {
     ...(leases.count > 0 ? [`${leases.count} leases`] : []),
   ];
 }
+
+/** What `doctor --repair` found in a store, from its output: cgroups are the machine's, where other tests kill processes. */
+export function findingsIn(output: string): string[] {
+  return output
+    .split('\n')
+    .filter((line) => /^(not )?mended /.test(line) && !/^mended +a cgroup /.test(line));
+}
