@@ -115,6 +115,8 @@ test('a store that is reached by a link is the same one', () => {
 test('paths below a file, and links in a circle, are told as such', () => {
   writeFileSync(place.path('a-file'), '');
   symlinkSync('circle', place.path('circle'));
+  const inProc = cambium(['image', 'export', 'box', '-o', 'type=tar,dest=/proc/x'], at);
+  expect([inProc.code, inProc.stderr]).toEqual([3, expect.stringContaining('nothing can be made there')]);
   for (const odd of [place.path('a-file/x'), place.path('circle/x')]) {
     const commands: [string[], number][] = [
       [['build', odd], 2],

@@ -4,7 +4,7 @@
  */
 import { closeSync, mkdirSync, openSync, readdirSync, realpathSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { errnoOf, explainSystemError, wrongUse } from '../../kit/errors.ts';
+import { errnoOf, explainSystemError, outside, wrongUse } from '../../kit/errors.ts';
 import { statIfThere } from '../../kit/stat.ts';
 import { nameOpenFile, openNameless } from '../../kit/system.ts';
 import { removeTree } from '../../kit/tar/safe-root.ts';
@@ -66,6 +66,11 @@ async function withPlace<T>(dest: string, write: (temporary: string) => Promise<
         { cause: error },
       );
     }
+    // Some folders take no new names, and say so: /proc.
+    if (errnoOf(error) === 'ENOENT')
+      throw outside('no-file', `The output can't be written to ${dest}: nothing can be made there.`, {
+        cause: error,
+      });
     throw explainSystemError(error, `writing ${dest}`);
   }
 }
