@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { newId } from './runs.ts';
 import type { Store } from './store.ts';
 
-/** The oldest beyond so many go. */
+/** The oldest beyond so many go, or beyond so much: one of 20,000 files is 2 MB. */
 const mostFiles = 100;
+const mostBytes = 64 * 1024 * 1024;
 
 const lengthBytes = 4;
 
@@ -51,9 +52,11 @@ export function writeGlance(store: Store, name: string, head: unknown, parts: re
 }
 
 function dropOldest(folder: string): void {
-  const names = readdirSync(folder);
-  if (names.length <= mostFiles) return;
-  const files = names.map((name) => ({ name, atMs: statSync(join(folder, name)).mtimeMs }));
-  files.sort((a, b) => b.atMs - a.atMs);
-  for (const { name } of files.slice(mostFiles)) rmSync(join(folder, name), { force: true });
+  const files = readdirSync(folder).map((name) => ({ name, stats: statSync(join(folder, name)) }));
+  files.sort((a, b) => b.stats.mtimeMs - a.stats.mtimeMs);
+  let bytes = 0;
+  for (const [at, { name, stats }] of files.entries()) {
+    bytes += stats.size;
+    if (at > 0 && (at >= mostFiles || bytes > mostBytes)) rmSync(join(folder, name), { force: true });
+  }
 }
