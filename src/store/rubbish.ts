@@ -52,23 +52,30 @@ function listIfAny(folder: string) {
 
 /** Ends with this process wherever it is, between two calls of the system. */
 const removal = `
-const { readdirSync, rmdirSync, unlinkSync } = require('node:fs');
+const { readdirSync, renameSync, rmdirSync, unlinkSync } = require('node:fs');
 const { workerData } = require('node:worker_threads');
+const rubbish = Buffer.from(workerData);
+let moved = 0;
 const inside = (folder, name) => Buffer.concat([folder, Buffer.from('/'), name]);
 const entries = (folder) => readdirSync(folder, { withFileTypes: true, encoding: 'buffer' });
 const remove = (folder) => {
   for (const entry of entries(folder)) {
     const path = inside(folder, entry.name);
-    if (entry.isDirectory()) remove(path);
-    else unlinkSync(path);
+    if (!entry.isDirectory()) unlinkSync(path);
+    else if (path.length < 2000) remove(path);
+    // Further down no whole path leads, and functions can't call themselves as often.
+    else renameSync(path, inside(rubbish, Buffer.from(\`deep-\${process.pid}-\${moved++}\`)));
   }
   rmdirSync(folder);
 };
-const rubbish = Buffer.from(workerData);
-for (const { name } of entries(rubbish)) {
-  // Another process may be at it too; what can't be removed so is left to a prune.
-  try { remove(inside(rubbish, name)); } catch {}
-}`;
+let before;
+do {
+  before = moved;
+  for (const { name } of entries(rubbish)) {
+    // Another process may be at it too; what can't be removed so is left to a prune.
+    try { remove(inside(rubbish, name)); } catch {}
+  }
+} while (moved > before);`;
 
 /** Begins to remove what was thrown away, in a thread that nobody waits for. */
 export function removeBeside({ dir }: StoreFolder): void {

@@ -1,5 +1,5 @@
 /** What takes long to remove is moved away, and removed by a thread that nobody waits for. */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -42,4 +42,20 @@ test('a large one is out of the way at once; the next command, or a prune, remov
   expect(throwAway(place, makeTree(place.path('one'), 3000))).toBe(true);
   removeRubbish(place);
   expect(rubbish()).toEqual([]);
+});
+
+test('one that is deeper than paths are long', async () => {
+  using place = scratch();
+  const tree = makeTree(place.path('tree'), 3000);
+  const end = 'n/'.repeat(900);
+  // Each of them goes to the end of the next.
+  for (let part = 0; part < 3; part++) {
+    mkdirSync(place.path(`next/${end}`), { recursive: true });
+    if (part > 0) renameSync(place.path('deep'), place.path(`next/${end}/below`));
+    renameSync(place.path('next'), place.path('deep'));
+  }
+  renameSync(place.path('deep'), join(tree, 'deep'));
+  expect(throwAway(place, tree)).toBe(true);
+  removeBeside(place);
+  while (readdirSync(place.path('rubbish')).length > 0) await sleep(5);
 });

@@ -1,7 +1,8 @@
 /** Scratch places that clean themselves up: folders, and btrfs in a loop file. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeAll } from '../../src/kit/remove.ts';
 import { unmountBelow } from '../../src/kit/system.ts';
 
 export interface Scratch extends Disposable {
@@ -17,7 +18,8 @@ export function scratch(): Scratch {
     path: (...names) => join(dir, ...names),
     [Symbol.dispose]() {
       unmountBelow(dir);
-      rmSync(dir, { recursive: true, force: true });
+      // A store may hold trees that are deeper than Node removes.
+      removeAll(dir);
     },
   };
 }
