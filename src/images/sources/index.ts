@@ -1,6 +1,6 @@
 /** Sources of a build's first step, and `image import`: what they are, and their snapshots. */
 import { basename } from 'node:path';
-import { canonicalJson, type Digest, sha256 } from '../../kit/digest.ts';
+import { parseDigest, sha256 } from '../../kit/digest.ts';
 import type { ImageConfig, LocalSource, Platform, SnapshotId, StepKey } from '../../plan/index.ts';
 import { fileKey } from '../../store/snapshots.ts';
 import type { Store } from '../../store/store.ts';
@@ -27,15 +27,15 @@ import type { ArchiveForm } from './transports.ts';
 
 /** What a build needs to know of a source before it unpacks anything. */
 export interface ResolvedSource {
-  /** Equal for equal content: of an image its manifest's digest, of a tar or folder that of its content. */
-  identity: Digest;
+  /** Equal for equal content: of an image its manifest's digest, or the snapshot that it is; of a tar or folder the digest of its content. */
+  identity: string;
   /** Absent for sources that aren't images. */
   config?: ImageConfig;
   platform?: Platform;
   author?: string;
 }
 
-/** What identifies a source and its content, as `name → digest`: it enters the key of the step that brings it in. */
+/** What identifies a source and its content, as `name → identity`: it enters the key of the step that brings it in. */
 export async function identifySource(
   store: Store,
   source: LocalSource,
@@ -77,8 +77,8 @@ export async function resolveSource(store: Store, source: LocalSource): Promise<
         return { identity: digest, config, platform, ...authorOf(described) };
       }
       const { image } = named;
-      // Its snapshot is never changed nor named again: no layer has to be hashed for this.
-      const identity = image.origin ?? sha256(canonicalJson({ snapshot: image.snapshot, root: image.root }));
+      // Its snapshot is never changed nor named again: nothing has to be hashed for this.
+      const identity = image.origin ?? `snapshot ${image.snapshot} ${image.root}`;
       return { identity, config: image.config, platform: image.platform, ...authorOf(image) };
     }
     case 'oci-layout': {
@@ -100,7 +100,7 @@ export interface SourceStep {
   stage: string;
   title: string;
   /** What the key was made with: a name that stands for something else by now isn't asked again. */
-  identity?: Digest;
+  identity?: string;
   onProgress?: (message: string) => void;
 }
 
@@ -118,13 +118,14 @@ export async function importSource(
   return snapshot;
 }
 
-async function treeOf(importing: Importing, source: LocalSource, identity: Digest): Promise<ImportedTree> {
+async function treeOf(importing: Importing, source: LocalSource, identity: string): Promise<ImportedTree> {
   const { context } = importing;
   switch (source.type) {
     case 'image': {
       const { db } = context.store;
-      const manifest = findManifest(db, identity);
-      const stored = imageByOrigin(db, identity);
+      const digest = parseDigest(identity);
+      const manifest = digest && findManifest(db, digest);
+      const stored = digest && imageByOrigin(db, digest);
       if (stored !== undefined || manifest === undefined)
         return importStored(importing, stored ?? localImage(context.store, source));
       const { importManifest } = await import('../registry/pull.ts');

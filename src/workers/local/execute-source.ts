@@ -1,6 +1,6 @@
 /** Brings in a root filesystem from elsewhere: a folder by our own copy, images through src/images. */
 import type { SnapshotWriter } from '../../images/ports.ts';
-import type { Digest } from '../../kit/digest.ts';
+
 import type { Copy, CopyOp, RemoteSource, SnapshotId, Source, SourceOp } from '../../plan/index.ts';
 import { lease, type Run, withLock } from '../../store/runs.ts';
 import { findKey } from '../../store/snapshots.ts';
@@ -49,7 +49,7 @@ export async function executeSource(
     key,
     stage: step.stage,
     title: step.title,
-    ...(identity['content'] !== undefined && { identity: identity['content'] as Digest }),
+    ...(identity['content'] !== undefined && { identity: identity['content'] }),
     onProgress: (line) => task.onOutput('stderr', `${line}\n`),
   });
 }
