@@ -34,6 +34,17 @@ export function outputOf({ argv, env, cwd }: Command): string {
   });
 }
 
+const clock = new Int32Array(new SharedArrayBuffer(4));
+
+/** Waits until daemons have used no CPU time to speak of for a moment; not for ever, as they may have work of their own. */
+function untilQuiet(daemonCpuMs: () => number): void {
+  for (let tries = 0; tries < 40; tries++) {
+    const before = daemonCpuMs();
+    Atomics.wait(clock, 0, 0, 50);
+    if (daemonCpuMs() - before < 1) return;
+  }
+}
+
 export interface Meter {
   /** Runs a command to its end; throws with its last output unless it succeeds. */
   run(command: Command): void;
@@ -61,8 +72,9 @@ export function openMeter(dir: string): Meter {
     measure(work, round, { memory, daemonCpuMs }) {
       const commands = 'commands' in work ? work.commands(round) : [];
       const otherCpuMs = 'act' in work ? work.cpuMs : () => 0;
-      // What earlier rounds left to write must not slow down this one.
+      // What earlier rounds left to write, and what daemons do after their answer, must not slow down this one.
       spawnSync('sync');
+      untilQuiet(daemonCpuMs);
       const peakFile = join(dir, 'peak');
       let peakMiB = 0;
       const cpuBefore = childrenCpuMs() + daemonCpuMs() + otherCpuMs();
