@@ -72,10 +72,9 @@ export function saveImage(
   const facts = [snapshot, root, ...[config, platform, history].map((fact) => JSON.stringify(fact)), author];
   return transaction(db, () => {
     // Builds with nothing to do find it so. A digest would take 3 ms to load.
-    const tagged = createdMs === undefined ? taggedSo(db, names[0], facts) : undefined;
+    const known = createdMs === undefined ? imageOf(db, facts) : undefined;
     const id =
-      tagged ??
-      hexOf(sha256(canonicalJson({ ...record, ...(createdMs === undefined ? {} : { createdMs }) })));
+      known ?? hexOf(sha256(canonicalJson({ ...record, ...(createdMs === undefined ? {} : { createdMs }) })));
     db.prepare(
       `INSERT OR IGNORE INTO images (id, snapshot, root, config, platform, history, author, created_ms, state)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -86,19 +85,14 @@ export function saveImage(
   });
 }
 
-/** The image that has the name, if it is one of these facts, and no index. */
-function taggedSo(
-  db: Database,
-  name: string | undefined,
-  facts: readonly (string | null)[],
-): string | undefined {
-  if (name === undefined) return undefined;
+/** The first image of these facts, no index. */
+function imageOf(db: Database, facts: readonly (string | null)[]): string | undefined {
   const row = db
     .prepare(
-      `SELECT i.id FROM tags t JOIN images i ON i.id = t.image WHERE t.name = ? AND i.snapshot = ? AND i.root = ? AND i.config = ?
-       AND i.platform = ? AND i.history = ? AND i.author IS ? AND i.id NOT IN (SELECT "index" FROM members)`,
+      `SELECT id FROM images WHERE snapshot = ? AND root = ? AND config = ? AND platform = ? AND history = ? AND author IS ?
+       AND id NOT IN (SELECT "index" FROM members) ORDER BY created_ms LIMIT 1`,
     )
-    .get(name, ...facts) as Pick<ImageRow, 'id'> | undefined;
+    .get(...facts) as Pick<ImageRow, 'id'> | undefined;
   return row?.id;
 }
 

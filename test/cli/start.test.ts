@@ -171,7 +171,7 @@ test('a build with nothing to do needs no part but the first, and no cryptograph
     });
   expect(cambium('image', 'import', 'base.tar', 'base', '--store', 'store')).toMatchObject({ status: 0 });
   for (const path of ['x/x.spec', 'x', 'y']) {
-    const build = () => cambium('build', path, '--store', 'store', '-t', 'x');
+    const build = () => cambium('build', path, '--store', 'store');
     let alone: ReturnType<typeof build> | undefined;
     // A glance is kept once the files are some seconds old; folders that change begin to be young again.
     for (let tries = 0; tries < 100 && alone?.status !== 0; tries++) {
