@@ -205,7 +205,7 @@ function openNotes(
     },
     keep() {
       if (notes === undefined || built === undefined || !isIdle || notes.isYoung || signal.aborted) return;
-      if (holdsSecrets(built.plan) || asksForNothing(dockerfile, built.plan)) return;
+      if (holdsSecrets(built.plan) || holdsUnusedValues(dockerfile, built.plan)) return;
       const looks = notes.list.map(({ way, path, parts }): Kept['looks'][number] => [
         way,
         path,
@@ -233,7 +233,7 @@ function holdsSecrets({ steps }: Plan): boolean {
 }
 
 /** A value that no step has is written nowhere else either: it may be the password of a proxy, or of a context that isn't used. */
-function asksForNothing(dockerfile: BuildRequest['dockerfile'], plan: Plan): boolean {
+function holdsUnusedValues(dockerfile: BuildRequest['dockerfile'], plan: Plan): boolean {
   if (dockerfile === undefined) return false;
   const text = JSON.stringify(plan);
   const isUsed = (value: string) => text.includes(JSON.stringify(value).slice(1, -1));
